@@ -1,0 +1,104 @@
+package search
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// A Code says what is wrong with a query.
+type Code string
+
+// What can be wrong with a query, and the Args that come with it.
+const (
+	TooLong        Code = "too-long"         // limit in characters
+	TooDeep        Code = "too-deep"         // limit of groups and minuses inside each other
+	TooManyTerms   Code = "too-many-terms"   // limit
+	QuoteNotClosed Code = "quote-not-closed" // Offset is the opening mark
+	NotClosed      Code = "not-closed"       // Offset is the opening bracket
+	NotOpened      Code = "not-opened"       // Offset is the closing bracket
+	GroupEmpty     Code = "group-empty"
+	OrLeft         Code = "or-left"         // nothing before "or"
+	OrRight        Code = "or-right"        // nothing after "or"
+	NothingToFind  Code = "nothing-to-find" // nothing but punctuation
+	FieldUnknown   Code = "field-unknown"   // name as typed
+	ValueMissing   Code = "value-missing"   // field
+	ValueUnknown   Code = "value-unknown"   // field, value as typed
+	DateBad        Code = "date-bad"        // date as typed
+	DateReversed   Code = "date-reversed"   // first and last date as typed
+)
+
+// A ParseError is a query that cannot be read.
+type ParseError struct {
+	Offset int // where, in characters from the beginning
+	Code   Code
+	Args   []string
+}
+
+func (e *ParseError) Error() string {
+	return fmt.Sprintf("query: character %d: %s", e.Offset+1, e.Message("en"))
+}
+
+// Message says what is wrong and what would be right, in Chinese if lang begins
+// with zh and in English otherwise. It may repeat what was typed: not for logs.
+func (e *ParseError) Message(lang string) string {
+	text, i := messages[e.Code], 0
+	if strings.HasPrefix(strings.ToLower(lang), "zh") {
+		i = 1
+	}
+	args := slices.Clone(e.Args)
+	switch e.Code {
+	case FieldUnknown:
+		args = append(args, known(fields, i))
+	case ValueMissing:
+		args[0] = fieldName(args[0], i)
+	case ValueUnknown:
+		args = append(args, known(values[args[0]], i))
+		args[0] = fieldName(args[0], i)
+	}
+	pairs := make([]string, 0, 6)
+	for n, a := range args {
+		pairs = append(pairs, fmt.Sprintf("{%d}", n), a)
+	}
+	return strings.NewReplacer(pairs...).Replace(text[i])
+}
+
+var messages = map[Code][2]string{
+	TooLong:        {"The query is too long; {0} characters are the limit.", "查询太长，最多 {0} 个字符。"},
+	TooDeep:        {"Too many groups inside each other; {0} are the limit.", "括号或减号嵌套太深，最多 {0} 层。"},
+	TooManyTerms:   {"Too many words; {0} are the limit.", "检索词太多，最多 {0} 个。"},
+	QuoteNotClosed: {"This quotation mark has no partner.", "这个引号没有配对。"},
+	NotClosed:      {"This bracket is not closed.", "这个括号没有右括号。"},
+	NotOpened:      {"This closing bracket has no opening one.", "这个右括号没有对应的左括号。"},
+	GroupEmpty:     {"There is nothing between these brackets.", "括号里没有内容。"},
+	OrLeft:         {"Before “or” a word is missing.", "“或”的前面缺少检索词。"},
+	OrRight:        {"After “or” a word is missing.", "“或”的后面缺少检索词。"},
+	NothingToFind:  {"There is nothing to look for: a word needs a letter, a digit or a symbol.", "没有可检索的内容：至少要有一个文字、字母、数字或表情符号。"},
+	FieldUnknown:   {"“{0}” is not a field. Fields are: {1}. To look for the words, put them in quotation marks.", "没有“{0}”这个字段。可用的字段：{1}。若要查找文字本身，请加引号。"},
+	ValueMissing:   {"After “{0}:” a value is missing.", "“{0}：”后面缺少内容。"},
+	ValueUnknown:   {"“{0}:” cannot be “{1}”. It can be: {2}.", "“{0}：”不能是“{1}”。可以是：{2}。"},
+	DateBad:        {"“{0}” is not a date. Write 2011, 2011-01, 2011-01-25 or 2011-01-25..2011-02-10; either end may be left out.", "“{0}”不是日期。可写 2011、2011-01、2011-01-25 或 2011-01-25..2011-02-10，起止可省略其一。"},
+	DateReversed:   {"The first date, {0}, is after the last, {1}.", "起始日期 {0} 晚于结束日期 {1}。"},
+}
+
+// known lists names of one language, 0 for English and 1 for Chinese.
+func known[V any](names map[string]V, lang int) string {
+	var list []string
+	for name := range names {
+		if ascii(name) == (lang == 0) {
+			list = append(list, name)
+		}
+	}
+	slices.Sort(list)
+	return strings.Join(list, []string{", ", "、"}[lang])
+}
+
+func fieldName(field string, lang int) string {
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		if fields[name] == field && ascii(name) == (lang == 0) {
+			return name
+		}
+	}
+	return field
+}
