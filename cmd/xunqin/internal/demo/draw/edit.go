@@ -24,7 +24,7 @@ const (
 	Resize     Edit = "resize"     // 35 to 80 % of the width
 	Tone       Edit = "tone"       // towards sepia, grey or another white balance
 	Brightness Edit = "brightness" // gamma 0.7 to 1.4
-	Caption    Edit = "caption"    // a bar with writing over the lower 3.5 to 5 %
+	Caption    Edit = "caption"    // a bar with writing over the lower 3.5 to 5 %, light or dark as what it covers
 	Mirror     Edit = "mirror"     // left and right exchanged
 	Crop       Edit = "crop"       // a quarter to a half of the picture cut away
 	Poster     Edit = "poster"     // on a page with a heading and lines of writing
@@ -108,12 +108,23 @@ func caption(img *image.RGBA, r *rand.Rand) *image.RGBA {
 	h := int(float64(img.Rect.Dy()) * (0.035 + 0.015*r.Float64()))
 	bar := image.Rect(0, img.Rect.Dy()-h, img.Rect.Dx(), img.Rect.Dy())
 	paper, ink := color.Color(color.Black), color.Color(color.White)
-	if r.IntN(2) == 0 {
+	if lightness(img, bar) > 128 {
 		paper, ink = ink, paper
 	}
 	draw.Draw(out, bar, image.NewUniform(paper), image.Point{}, draw.Src)
 	write(out, bar.Inset(h/8), fmt.Sprintf("DEMO SEEN %02d:%02d PLEASE SHARE", r.IntN(24), r.IntN(60)), ink)
 	return out
+}
+
+// lightness is the mean of the green channel.
+func lightness(img *image.RGBA, part image.Rectangle) int {
+	sum := 0
+	for y := part.Min.Y; y < part.Max.Y; y++ {
+		for x := part.Min.X; x < part.Max.X; x++ {
+			sum += int(img.Pix[img.PixOffset(x, y)+1])
+		}
+	}
+	return sum / (part.Dx() * part.Dy())
 }
 
 // poster puts the picture on an upright page, over two fifths of it.
