@@ -42,6 +42,8 @@ type Refusal struct {
 	URL        string    // what was asked; not for logs, the query may hold secrets
 	Detail     string    // for an admin; no text of a post
 	Err        error     // cause, if there is one
+
+	counted bool
 }
 
 // Error names the refusal, its status and its detail, without the URL.
