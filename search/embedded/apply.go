@@ -1,0 +1,223 @@
+package embedded
+
+import (
+	"context"
+	"database/sql"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"xunqin/search"
+)
+
+// Put replaces documents by ID.
+func (x *Index) Put(ctx context.Context, docs ...search.Doc) error {
+	return x.Apply(ctx, 0, docs, nil)
+}
+
+// Delete forgets documents.
+func (x *Index) Delete(ctx context.Context, ids ...string) error {
+	return x.Apply(ctx, 0, nil, ids)
+}
+
+// Apply is one transaction. Its cost beyond the documents is a commit, so many
+// documents are best put at once: a thousand or so, as writers wait for each other.
+func (x *Index) Apply(ctx context.Context, seq int64, put []search.Doc, del []string) error {
+	for _, d := range put {
+		if err := d.Check(); err != nil {
+			return fmt.Errorf("put into search index: %w", err)
+		}
+	}
+	if err := x.apply(ctx, seq, put, del); err != nil {
+		return fmt.Errorf("change search index: %w", damaged(err))
+	}
+	// It is committed: if memory cannot follow now, the next scan makes it.
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	_ = x.follow(context.WithoutCancel(ctx))
+	return nil
+}
+
+func (x *Index) apply(ctx context.Context, seq int64, put []search.Doc, del []string) error {
+	tx, err := x.write.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() // nothing to undo after Commit
+	c := &change{tx: tx, stmt: x.stmt}
+	var mark int64
+	if err := tx.QueryRowContext(ctx, `SELECT seq, gen + 1 FROM meta`).Scan(&mark, &c.gen); err != nil {
+		return err
+	}
+	if seq != 0 && seq < mark {
+		return search.ErrBehind
+	}
+	for _, id := range del {
+		if _, err := c.remove(ctx, id); err != nil {
+			return err
+		}
+	}
+	for _, d := range put {
+		if err := c.put(ctx, d); err != nil {
+			return fmt.Errorf("put %s: %w", d.ID, err)
+		}
+	}
+	if _, err := tx.ExecContext(ctx, `UPDATE meta SET seq = max(seq, $1), gen = gen + $2, docs = docs + $3, photos = photos + $4, prints = prints + $5`,
+		seq, c.touched, c.docs, c.photos, c.prints); err != nil {
+		return err
+	}
+	if c.touched {
+		if _, err := tx.ExecContext(ctx, `DELETE FROM changes WHERE gen <= $1`, c.gen-changesKept); err != nil {
+			return err
+		}
+	}
+	return tx.Commit()
+}
+
+// changesKept is how far memory may be behind before it reads everything again.
+const changesKept = 1000
+
+// statements are prepared once, on the writing connection.
+type statements struct {
+	old, insert, slot, unindex, index, drop, dropPrints, addPrint, changed *sql.Stmt
+}
+
+func prepare(ctx context.Context, db *sql.DB) (s statements, err error) {
+	for _, p := range []struct {
+		to   **sql.Stmt
+		text string
+	}{
+		{&s.old, `SELECT row, at, kind, source, status, photos, prints, place, text FROM docs WHERE id = $1`},
+		{&s.slot, `SELECT coalesce(max(row) + 1, $1) FROM docs WHERE row BETWEEN $1 AND $2`},
+		{&s.insert, `INSERT INTO docs (row, id, at, kind, source, status, photos, prints, place, text) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`},
+		{&s.drop, `DELETE FROM docs WHERE row = $1`},
+		{&s.index, `INSERT INTO terms (rowid, words, singles, place, facts) VALUES ($1, $2, $3, $4, $5)`},
+		{&s.unindex, `INSERT INTO terms (terms, rowid, words, singles, place, facts) VALUES ('delete', $1, $2, $3, $4, $5)`},
+		{&s.addPrint, `INSERT INTO prints (doc, n, photo, kind, algo, bits, x0, y0, x1, y1) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`},
+		{&s.dropPrints, `DELETE FROM prints WHERE doc = $1`},
+		{&s.changed, `INSERT INTO changes (gen, doc, fresh) VALUES ($1, $2, $3) ON CONFLICT DO UPDATE SET fresh = min(fresh, excluded.fresh)`},
+	} {
+		if *p.to, err = db.PrepareContext(ctx, p.text); err != nil {
+			return s, err
+		}
+	}
+	return s, nil
+}
+
+// A change is a transaction under way, and what it has done to the counts.
+type change struct {
+	tx                   *sql.Tx
+	stmt                 statements
+	gen                  int64
+	touched              bool // prints
+	docs, photos, prints int64
+}
+
+func (c *change) exec(ctx context.Context, s *sql.Stmt, args ...any) error {
+	_, err := c.tx.StmtContext(ctx, s).ExecContext(ctx, args...)
+	return err
+}
+
+// A stored document is a row of docs.
+type stored struct {
+	row, at, photos, prints            int64
+	kind, source, status, place, words string
+}
+
+// remove forgets a document and returns what it was, nil if there was none.
+func (c *change) remove(ctx context.Context, id string) (*stored, error) {
+	var s stored
+	err := c.tx.StmtContext(ctx, c.stmt.old).QueryRowContext(ctx, id).Scan(&s.row, &s.at, &s.kind, &s.source, &s.status, &s.photos, &s.prints, &s.place, &s.words)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := c.terms(ctx, c.stmt.unindex, s); err != nil {
+		return nil, err
+	}
+	if err := c.exec(ctx, c.stmt.drop, s.row); err != nil {
+		return nil, err
+	}
+	if s.prints > 0 {
+		if err := c.exec(ctx, c.stmt.dropPrints, s.row); err != nil {
+			return nil, err
+		}
+		if err := c.exec(ctx, c.stmt.changed, c.gen, s.row, false); err != nil {
+			return nil, err
+		}
+		c.touched = true
+	}
+	c.docs, c.photos, c.prints = c.docs-1, c.photos-s.photos, c.prints-s.prints
+	return &s, nil
+}
+
+func (c *change) put(ctx context.Context, d search.Doc) error {
+	old, err := c.remove(ctx, d.ID)
+	if err != nil {
+		return err
+	}
+	s := stored{at: d.At.UnixMilli(), photos: int64(len(d.Photos)), kind: d.Kind, source: d.Source, status: d.Status, place: d.Place, words: d.Text}
+	first, last := firstRow(s.at), lastRow(s.at)
+	if old != nil && first <= old.row && old.row <= last {
+		s.row = old.row
+	} else if err := c.tx.StmtContext(ctx, c.stmt.slot).QueryRowContext(ctx, first, last).Scan(&s.row); err != nil {
+		return err
+	} else if s.row > last {
+		return errors.New("too many documents in one second")
+	}
+	for _, p := range d.Photos {
+		for _, f := range p.Prints {
+			if err := c.exec(ctx, c.stmt.addPrint, s.row, s.prints, p.ID, d.Kind, f.Algo, f.Bits,
+				f.Part.Min.X, f.Part.Min.Y, f.Part.Max.X, f.Part.Max.Y); err != nil {
+				return err
+			}
+			s.prints++
+		}
+	}
+	if s.prints > 0 {
+		if err := c.exec(ctx, c.stmt.changed, c.gen, s.row, true); err != nil {
+			return err
+		}
+		c.touched = true
+	}
+	if err := c.exec(ctx, c.stmt.insert, s.row, d.ID, s.at, s.kind, s.source, s.status, s.photos, s.prints, s.place, s.words); err != nil {
+		return err
+	}
+	c.docs, c.photos, c.prints = c.docs+1, c.photos+s.photos, c.prints+s.prints
+	return c.terms(ctx, c.stmt.index, s)
+}
+
+// terms adds the tokens of a document to the words, or takes them out.
+func (c *change) terms(ctx context.Context, do *sql.Stmt, s stored) error {
+	words, singles := search.Tokens(s.words)
+	_, place := search.Tokens(s.place)
+	facts := []string{factAll, sourceFact(s.source), statusFact(s.status), kindFact(s.kind)}
+	if s.photos > 0 {
+		facts = append(facts, factPhoto)
+	}
+	return c.exec(ctx, do, s.row, spaced(words), spaced(singles), spaced(place), spaced(facts))
+}
+
+func spaced(tokens []string) string { return strings.Join(tokens, " ") }
+
+// Facts are terms too, so that one expression answers a whole query. Names are
+// written in hex: they hold spaces.
+const (
+	factAll   = "all"
+	factNone  = "none" // no document has it
+	factPhoto = "photo"
+)
+
+func sourceFact(s string) string { return "s" + hex.EncodeToString([]byte(search.Name(s))) }
+func statusFact(s string) string { return "t" + hex.EncodeToString([]byte(search.Name(s))) }
+func kindFact(s string) string   { return "k" + hex.EncodeToString([]byte(s)) }
+
+// distinct sorts ids and leaves each once.
+func distinct(ids []int64) []int64 {
+	slices.Sort(ids)
+	return slices.Compact(ids)
+}

@@ -1,0 +1,233 @@
+package embedded
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"slices"
+	"strings"
+
+	"xunqin/search"
+)
+
+// Find reads the words backwards until the page is full, and on to the end of the
+// second it ends in. Counting costs the more, the higher Page.Count is.
+func (x *Index) Find(ctx context.Context, q search.Query, p search.Page) (search.Result, error) {
+	r, err := x.find(ctx, compile(q), p)
+	if err != nil {
+		return search.Result{}, fmt.Errorf("find: %w", damaged(err))
+	}
+	return r, nil
+}
+
+func (x *Index) find(ctx context.Context, pl plan, p search.Page) (r search.Result, err error) {
+	tx, err := x.read.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return r, err
+	}
+	defer tx.Rollback() // it only reads
+	if p.Count > 0 {
+		text, args := pl.sql(`1`, pl.rows)
+		if err := tx.QueryRowContext(ctx, `SELECT count(*) FROM (`+text+` LIMIT ?)`, append(args, p.Count)...).Scan(&r.Total); err != nil {
+			return r, err
+		}
+	}
+	rows := pl.rows
+	if !p.After.IsZero() {
+		rows.last = min(rows.last, lastRow(p.After.At.UnixMilli()))
+	}
+	text, args := pl.sql(`docs.row, docs.id, docs.kind, docs.at`, rows)
+	found, err := tx.QueryContext(ctx, text+` ORDER BY terms.rowid DESC`, args...)
+	if err != nil {
+		return r, err
+	}
+	defer found.Close()
+	second := int64(0) // of the document before
+	for found.Next() {
+		var row, at int64
+		var f search.Found
+		if err := found.Scan(&row, &f.ID, &f.Kind, &at); err != nil {
+			return r, err
+		}
+		if len(r.Found) > p.Size() && row>>slotBits != second {
+			break
+		}
+		second = row >> slotBits
+		f.At = timeOf(at)
+		if p.After.IsZero() || f.Key().Compare(p.After) > 0 {
+			r.Found = append(r.Found, f)
+		}
+	}
+	if err := found.Err(); err != nil {
+		return r, err
+	}
+	slices.SortFunc(r.Found, func(a, b search.Found) int { return a.Key().Compare(b.Key()) })
+	if n := p.Size(); len(r.Found) > n {
+		r.Found = r.Found[:n:n]
+		r.Next = r.Found[n-1].Key()
+	}
+	return r, nil
+}
+
+// A plan is a query as one FTS5 expression, the rows its dates allow, and as SQL
+// what an expression cannot say: dates.
+type plan struct {
+	match string
+	rows  span
+	where []string
+	args  []any
+}
+
+func (pl plan) sql(columns string, rows span) (string, []any) {
+	where := append([]string{`terms MATCH ?`, `terms.rowid BETWEEN ? AND ?`}, pl.where...)
+	return `SELECT ` + columns + ` FROM terms CROSS JOIN docs ON docs.row = terms.rowid WHERE ` + strings.Join(where, ` AND `),
+		append([]any{pl.match, rows.first, rows.last}, pl.args...)
+}
+
+func compile(q search.Query) plan {
+	pl := plan{rows: everything()}
+	parts, ok := q.(search.And)
+	if !ok && q != nil {
+		parts = search.And{q}
+	}
+	var words search.And
+	for _, part := range parts {
+		if !dated(part) {
+			words = append(words, part)
+			continue
+		}
+		if d, ok := part.(search.Date); ok {
+			pl.rows = pl.rows.within(d)
+		}
+		pl.where = append(pl.where, pl.predicate(part))
+	}
+	pl.match = expression(words)
+	return pl
+}
+
+// dated reports whether there is a date in q.
+func dated(q search.Query) bool {
+	switch q := q.(type) {
+	case search.Date:
+		return true
+	case search.Not:
+		return dated(q.Query)
+	case search.And:
+		return slices.ContainsFunc(q, dated)
+	case search.Or:
+		return slices.ContainsFunc(q, dated)
+	}
+	return false
+}
+
+// predicate is q as an SQL expression.
+func (pl *plan) predicate(q search.Query) string {
+	if !dated(q) {
+		pl.args = append(pl.args, expression(q))
+		return `docs.row IN (SELECT rowid FROM terms WHERE terms MATCH ?)`
+	}
+	all := func(parts []search.Query, operator string) string {
+		texts := make([]string, len(parts))
+		for i, p := range parts {
+			texts[i] = pl.predicate(p)
+		}
+		return `(` + strings.Join(texts, operator) + `)`
+	}
+	switch q := q.(type) {
+	case search.And:
+		return all(q, ` AND `)
+	case search.Or:
+		return all(q, ` OR `)
+	case search.Not:
+		return `NOT ` + pl.predicate(q.Query)
+	}
+	text := `(true`
+	d := q.(search.Date)
+	if !d.From.IsZero() {
+		text += ` AND docs.at >= ?`
+		pl.args = append(pl.args, d.From.UnixMilli())
+	}
+	if !d.To.IsZero() {
+		text += ` AND docs.at < ?`
+		pl.args = append(pl.args, d.To.UnixMilli())
+	}
+	return text + `)`
+}
+
+// expression is q, which has no dates, in the language of FTS5.
+func expression(q search.Query) string {
+	switch q := q.(type) {
+	case search.And:
+		var with, without []string
+		for _, p := range q {
+			if not, ok := p.(search.Not); ok {
+				without = append(without, expression(not.Query))
+			} else {
+				with = append(with, expression(p))
+			}
+		}
+		if len(with) == 0 {
+			with = []string{phrase("facts", factAll)}
+		}
+		text := group(with, " AND ")
+		if len(without) > 0 {
+			text = "(" + text + " NOT " + group(without, " OR ") + ")"
+		}
+		return text
+	case search.Or:
+		if len(q) == 0 {
+			return phrase("facts", factNone)
+		}
+		texts := make([]string, len(q))
+		for i, p := range q {
+			texts[i] = expression(p)
+		}
+		return group(texts, " OR ")
+	case search.Not:
+		return expression(search.And{q})
+	case search.Text:
+		return text(string(q))
+	case search.Place:
+		_, singles := search.Tokens(string(q))
+		return phrase("place", singles...)
+	case search.Source:
+		return phrase("facts", sourceFact(string(q)))
+	case search.Status:
+		return phrase("facts", statusFact(string(q)))
+	case search.Kind:
+		return phrase("facts", kindFact(string(q)))
+	case search.HasPhoto:
+		return phrase("facts", factPhoto)
+	}
+	panic(fmt.Sprintf("embedded: query of type %T", q))
+}
+
+// text asks for the pairs of Chinese characters where that is the same as asking
+// for the characters, and where not, for both: pairs are rarer, so it is faster.
+func text(s string) string {
+	words, singles := search.Tokens(s)
+	if len(words) == len(singles)-1 && !slices.ContainsFunc(words, func(w string) bool { return slices.Contains(singles, w) }) {
+		return phrase("words", words...) // one run of characters
+	}
+	texts := []string{phrase("singles", singles...)}
+	for _, w := range words {
+		if !slices.Contains(singles, w) {
+			texts = append(texts, phrase("words", w))
+		}
+	}
+	return group(texts, " AND ")
+}
+
+func phrase(column string, tokens ...string) string {
+	if len(tokens) == 0 { // says nothing, accepts everything
+		return phrase("facts", factAll)
+	}
+	return column + `:"` + spaced(tokens) + `"` // tokens hold no quotation marks
+}
+
+func group(texts []string, operator string) string {
+	if len(texts) == 1 {
+		return texts[0]
+	}
+	return "(" + strings.Join(texts, operator) + ")"
+}

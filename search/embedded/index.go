@@ -1,0 +1,252 @@
+// Package embedded is the search index of one machine: one SQLite file for the
+// words, with the fingerprints in memory as well.
+//
+// The words are an FTS5 table over search.Tokens, cut at white space and folded no
+// further, so that the file and search.Match cannot disagree about a character. Its
+// row numbers are made of the documents' times: read backwards they give the newest
+// first, however late an old post arrives, and a page costs what it holds.
+//
+// Fingerprints are scanned, all of them: exact, and under a millisecond a million.
+// Memory follows the file by the number of its last change, looked at before each
+// scan, so several processes may open one file.
+//
+// What is deleted is overwritten: the file holds nothing of it once Delete has
+// returned, the log beside it once Purge has.
+package embedded
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"path/filepath"
+	"sync"
+
+	"modernc.org/sqlite"
+
+	"xunqin/search"
+)
+
+// What can be wrong with a file. Of these, ErrOutdated and ErrCorrupt are cured by
+// building a new file from the record; any method may find ErrCorrupt.
+var (
+	ErrNewer    = errors.New("search index was written by a newer version of the program")
+	ErrOutdated = errors.New("search index was written under other rules for words")
+	ErrCorrupt  = errors.New("search index is damaged")
+	ErrForeign  = errors.New("file is not a search index")
+)
+
+const (
+	application = 0x78756e71 // "xunq", in the header of the file
+	version     = 1
+)
+
+// An Index is a search.Index in a file.
+type Index struct {
+	write *sql.DB // one connection
+	read  *sql.DB
+
+	mu   sync.RWMutex
+	gen  int64 // the change of the file that mem has followed; -1: none
+	mem  memory
+	stmt statements
+}
+
+var _ search.Index = (*Index)(nil)
+
+// Open opens the index in the file at path, and makes one where there is none. The
+// fingerprints are read into memory: 16 bytes for one of 64 bits, 40 for one of 256.
+func Open(ctx context.Context, path string) (*Index, error) {
+	x := &Index{gen: -1}
+	if err := x.open(ctx, path); err != nil {
+		return nil, fmt.Errorf("open search index %s: %w", path, errors.Join(damaged(err), x.Close()))
+	}
+	return x, nil
+}
+
+func (x *Index) open(ctx context.Context, path string) (err error) {
+	path, err = filepath.Abs(path)
+	if err != nil {
+		return err
+	}
+	file := "file:" + (&url.URL{Path: path}).EscapedPath() + "?_pragma=busy_timeout(10000)&_pragma=temp_store(memory)"
+	// NORMAL may lose the last changes when the power fails, and the mark with them.
+	if x.write, err = sql.Open("sqlite", file+"&_txlock=immediate&_pragma=secure_delete(1)&_pragma=synchronous(normal)&_pragma=cache_size(-16000)"); err != nil {
+		return err
+	}
+	x.write.SetMaxOpenConns(1)
+	if x.read, err = sql.Open("sqlite", file+"&_pragma=query_only(1)"); err != nil {
+		return err
+	}
+	x.read.SetMaxOpenConns(8)
+	x.read.SetMaxIdleConns(8)
+	if err := identify(ctx, x.write); err != nil {
+		return err
+	}
+	if _, err := x.write.ExecContext(ctx, `PRAGMA journal_mode = wal`); err != nil {
+		return err
+	}
+	if err := create(ctx, x.write); err != nil {
+		return err
+	}
+	if x.stmt, err = prepare(ctx, x.write); err != nil {
+		return err
+	}
+	return x.follow(ctx)
+}
+
+// identify changes nothing, so that a wrong path does no harm.
+func identify(ctx context.Context, db *sql.DB) error {
+	var app, v, tables int64
+	if err := db.QueryRowContext(ctx, `SELECT application_id, user_version, (SELECT count(*) FROM sqlite_schema)
+		FROM pragma_application_id, pragma_user_version`).Scan(&app, &v, &tables); err != nil {
+		return err
+	}
+	switch {
+	case app == 0 && v == 0 && tables == 0:
+		return nil
+	case app != application:
+		return ErrForeign
+	case v > version:
+		return ErrNewer
+	}
+	var analyser string
+	if err := db.QueryRowContext(ctx, `SELECT analyser FROM meta`).Scan(&analyser); err != nil {
+		return fmt.Errorf("%w: %w", ErrCorrupt, err)
+	}
+	if v < version || analyser != search.Analyser() {
+		return ErrOutdated
+	}
+	return nil
+}
+
+// The words keep no copy of the text (content=”), so deleting a row takes the
+// tokens it was made of: they are made again from docs, which is why an analyser
+// other than the file's may not open it. The tokenizer "ascii" takes every
+// character beyond ASCII as part of a token and folds none.
+const schema = `
+CREATE TABLE meta (
+	one      INTEGER PRIMARY KEY CHECK (one = 1),
+	analyser TEXT    NOT NULL,
+	seq      INTEGER NOT NULL DEFAULT 0,
+	gen      INTEGER NOT NULL DEFAULT 0, -- counts the changes of prints
+	docs     INTEGER NOT NULL DEFAULT 0,
+	photos   INTEGER NOT NULL DEFAULT 0,
+	prints   INTEGER NOT NULL DEFAULT 0
+);
+CREATE TABLE docs (
+	row    INTEGER PRIMARY KEY,          -- see rows.go
+	id     TEXT    NOT NULL UNIQUE,
+	at     INTEGER NOT NULL,             -- Unix ms
+	kind   TEXT    NOT NULL,
+	source TEXT    NOT NULL,
+	status TEXT    NOT NULL,
+	photos INTEGER NOT NULL,             -- how many
+	prints INTEGER NOT NULL,             -- how many
+	place  TEXT    NOT NULL,
+	text   TEXT    NOT NULL
+);
+CREATE TABLE prints (
+	doc   INTEGER NOT NULL,
+	n     INTEGER NOT NULL,              -- their order in the document
+	photo TEXT    NOT NULL,
+	kind  TEXT    NOT NULL,              -- of the document
+	algo  TEXT    NOT NULL,
+	bits  BLOB    NOT NULL,
+	x0 INTEGER NOT NULL, y0 INTEGER NOT NULL, x1 INTEGER NOT NULL, y1 INTEGER NOT NULL,
+	PRIMARY KEY (doc, n)
+) WITHOUT ROWID;
+CREATE TABLE changes (                   -- the last ones, for memory to follow
+	gen   INTEGER NOT NULL,
+	doc   INTEGER NOT NULL,
+	fresh INTEGER NOT NULL,              -- the document had no prints before
+	PRIMARY KEY (gen, doc)
+) WITHOUT ROWID;
+CREATE VIRTUAL TABLE terms USING fts5 (words, singles, place, facts, content='', columnsize=0, tokenize='ascii');
+INSERT INTO terms (terms, rank) VALUES ('secure-delete', 1);
+`
+
+func create(ctx context.Context, db *sql.DB) error {
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() // nothing to undo after Commit
+	var tables int
+	if err := tx.QueryRowContext(ctx, `SELECT count(*) FROM sqlite_schema`).Scan(&tables); err != nil {
+		return err
+	}
+	if tables > 0 { // also if another process was faster
+		return nil
+	}
+	if _, err := tx.ExecContext(ctx, schema+fmt.Sprintf(`PRAGMA application_id = %d; PRAGMA user_version = %d`, application, version)); err != nil {
+		return err
+	}
+	if _, err := tx.ExecContext(ctx, `INSERT INTO meta (one, analyser) VALUES (1, $1)`, search.Analyser()); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+// Info counts what the index holds. Engine is "embedded".
+func (x *Index) Info(ctx context.Context) (search.Info, error) {
+	i := search.Info{Engine: "embedded"}
+	err := x.read.QueryRowContext(ctx, `SELECT docs, photos, prints, seq FROM meta`).Scan(&i.Docs, &i.Photos, &i.Prints, &i.Seq)
+	if err != nil {
+		return search.Info{}, fmt.Errorf("describe search index: %w", damaged(err))
+	}
+	return i, nil
+}
+
+// Purge empties the write-ahead log, in which deleted text stays until then. It
+// waits up to ten seconds for readers of earlier states to finish.
+func (x *Index) Purge(ctx context.Context) error {
+	var busy, log, done int
+	err := x.write.QueryRowContext(ctx, `PRAGMA wal_checkpoint(TRUNCATE)`).Scan(&busy, &log, &done)
+	if err == nil && busy != 0 {
+		err = errors.New("readers are still at an earlier state")
+	}
+	if err != nil {
+		return fmt.Errorf("purge search index: %w", damaged(err))
+	}
+	return nil
+}
+
+// Check reads the whole file and returns ErrCorrupt if it is not sound.
+func (x *Index) Check(ctx context.Context) error {
+	var found string
+	if err := x.write.QueryRowContext(ctx, `PRAGMA quick_check(1)`).Scan(&found); err != nil {
+		return fmt.Errorf("check search index: %w", damaged(err))
+	}
+	if found != "ok" {
+		return fmt.Errorf("check search index: %w: %s", ErrCorrupt, found)
+	}
+	if _, err := x.write.ExecContext(ctx, `INSERT INTO terms (terms) VALUES ('integrity-check')`); err != nil {
+		return fmt.Errorf("check search index: %w", damaged(err))
+	}
+	return nil
+}
+
+// Close closes the file.
+func (x *Index) Close() error {
+	var errs []error
+	for _, db := range []*sql.DB{x.read, x.write} { // the writer last: it then clears the log away
+		if db != nil {
+			errs = append(errs, db.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// damaged makes ErrCorrupt of what SQLite says of a damaged file.
+func damaged(err error) error {
+	var e *sqlite.Error
+	if errors.As(err, &e) {
+		switch e.Code() & 0xff {
+		case 11, 26: // SQLITE_CORRUPT, SQLITE_NOTADB
+			return fmt.Errorf("%w: %w", ErrCorrupt, err)
+		}
+	}
+	return err
+}
