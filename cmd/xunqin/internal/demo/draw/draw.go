@@ -66,12 +66,19 @@ const thumb = 64
 // goimagehash would take longer than drawing did.)
 func shrink(img *image.RGBA) *image.Gray {
 	out := image.NewGray(image.Rect(0, 0, thumb, thumb))
-	w, h := img.Bounds().Dx(), img.Bounds().Dy()
-	for y := range thumb {
-		for x := range thumb {
+	shrinkTo(out, img)
+	return out
+}
+
+// shrinkTo fills out with the means of img's areas, from every other pixel of theirs.
+func shrinkTo(out *image.Gray, img *image.RGBA) {
+	w, h := img.Rect.Dx(), img.Rect.Dy()
+	tw, th := out.Rect.Dx(), out.Rect.Dy()
+	for y := range th {
+		for x := range tw {
 			sum, n := 0, 0
-			for py := y * h / thumb; py < max((y+1)*h/thumb, y*h/thumb+1); py += 2 {
-				for px := x * w / thumb; px < max((x+1)*w/thumb, x*w/thumb+1); px += 2 {
+			for py := y * h / th; py < max((y+1)*h/th, y*h/th+1); py += 2 {
+				for px := x * w / tw; px < max((x+1)*w/tw, x*w/tw+1); px += 2 {
 					p := img.Pix[py*img.Stride+4*px:]
 					sum += 299*int(p[0]) + 587*int(p[1]) + 114*int(p[2])
 					n++
@@ -80,7 +87,6 @@ func shrink(img *image.RGBA) *image.Gray {
 			out.Pix[y*out.Stride+x] = uint8(sum / n / 1000)
 		}
 	}
-	return out
 }
 
 func hash(img *image.Gray) uint64 {

@@ -108,6 +108,64 @@ func TestPicturesFollowFromTheSeed(t *testing.T) {
 	}
 }
 
+func TestCompositesAreWholeAndFarApart(t *testing.T) {
+	const n = 40
+	c := NewComposites(1, n)
+	var hashes []uint64
+	for i := range n {
+		b := c.JPEG(i)
+		img := decode(t, b)
+		if img.Rect.Dx() != CompositeWidth || img.Rect.Dy() != CompositeHeight {
+			t.Fatalf("picture %d is %v", i, img.Rect)
+		}
+		hashes = append(hashes, hash(shrink(img)))
+	}
+	for i, h := range hashes {
+		for j, other := range hashes[:i] {
+			if d := bits.OnesCount64(h ^ other); d < Apart-4 {
+				t.Errorf("pictures %d and %d are %d apart", i, j, d)
+			}
+		}
+	}
+}
+
+// The strips of a composite are where they were in the pictures they come from.
+func TestCompositeShowsItsStrips(t *testing.T) {
+	c := NewComposites(1, 1)
+	got := decode(t, c.JPEG(0))
+	var drawn [sources]*image.RGBA
+	for i, a := 0, NewAlbum(1, CompositeWidth, CompositeHeight); i < sources; i++ {
+		drawn[i] = a.Next()
+	}
+	for i, s := range c.choices[0] {
+		want, off := drawn[s], 0
+		for y := i * stripHeight; y < (i+1)*stripHeight; y++ {
+			for x := range CompositeWidth {
+				d := int(got.RGBAAt(x, y).G) - int(want.RGBAAt(x, y).G)
+				off += max(d, -d)
+			}
+		}
+		if mean := off / (CompositeWidth * stripHeight); mean > 8 {
+			t.Errorf("strip %d is off by %d on average", i, mean)
+		}
+	}
+}
+
+func BenchmarkComposites(b *testing.B) {
+	for b.Loop() {
+		NewComposites(1, 2000)
+	}
+}
+
+func BenchmarkCompositeJPEG(b *testing.B) {
+	c := NewComposites(1, 50)
+	size := 0
+	for b.Loop() {
+		size = len(c.JPEG(size % 50))
+	}
+	b.ReportMetric(float64(size), "bytes/picture")
+}
+
 func BenchmarkPicture(b *testing.B) {
 	a := NewAlbum(1, 1000, 750)
 	var size int
