@@ -54,3 +54,33 @@ func TestExamHoldsWhatItAsksAbout(t *testing.T) {
 		}
 	}
 }
+
+func TestExam(t *testing.T) {
+	for _, path := range []string{"testdata/exam.tsv", "testdata/second.tsv"} {
+		t.Run(path, func(t *testing.T) {
+			var secrets, leaked, plain, lost int
+			for _, q := range readExam(t, path) {
+				shown := Text(q.text, View{})
+				bare := marker.ReplaceAllString(shown, "")
+				for _, s := range q.vanish {
+					secrets++
+					if strings.Contains(shown, s) || strings.Contains(bare, s) {
+						leaked++
+						t.Logf("leaked %q: %q -> %q", s, q.text, shown)
+					}
+				}
+				for _, s := range q.stay {
+					plain++
+					if !strings.Contains(shown, s) {
+						lost++
+						t.Logf("lost %q: %q -> %q", s, q.text, shown)
+					}
+				}
+			}
+			t.Logf("%d of %d secrets masked, %d of %d plain parts kept", secrets-leaked, secrets, plain-lost, plain)
+			if leaked > 0 || lost > 0 {
+				t.Errorf("%d leaked, %d lost", leaked, lost)
+			}
+		})
+	}
+}

@@ -1,0 +1,88 @@
+package redact
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+// folded is a text as the rules read it: without invisible characters, full
+// width and other digits as ASCII. It knows where each byte came from.
+type folded struct {
+	text string
+	from []span // for each byte of text, the part of the source it stands for
+}
+
+// fold prepares s. With numerals, Chinese numerals read out one by one become
+// digits too, as telephone numbers are written to escape filters.
+func fold(s string, numerals bool) folded {
+	var f folded
+	var text strings.Builder
+	hidden := marker.FindAllStringIndex(s, -1)
+	for i := 0; i < len(s); {
+		if len(hidden) > 0 && hidden[0][0] == i {
+			i = hidden[0][1]
+			hidden = hidden[1:]
+			continue
+		}
+		r, size := utf8.DecodeRuneInString(s[i:])
+		if r == '\ufe0f' || r == '\ufe0e' || r == '\u20e3' || r == '\u200d' {
+			// The marks that make an emoji of a digit go where it goes.
+			if n := len(f.from); n > 0 {
+				f.from[n-1].to = i + size
+			}
+		} else {
+			was := text.Len()
+			text.WriteString(foldRune(s[i:i+size], r, numerals))
+			for range text.Len() - was {
+				f.from = append(f.from, span{i, i + size})
+			}
+		}
+		i += size
+	}
+	f.text = text.String()
+	return f
+}
+
+func foldRune(s string, r rune, numerals bool) string {
+	if numerals {
+		if d, ok := numeral(r); ok {
+			return string(rune('0' + d))
+		}
+	}
+	if r < utf8.RuneSelf {
+		return s
+	}
+	if unicode.Is(unicode.Nd, r) {
+		s = norm.NFKC.String(s)
+		if r, _ = utf8.DecodeRuneInString(s); r < utf8.RuneSelf {
+			return s
+		}
+		// Unicode keeps decimal digits of one script together, in order.
+		d := 0
+		for d < 9 && unicode.Is(unicode.Nd, r-rune(d)-1) {
+			d++
+		}
+		return string(rune('0' + d))
+	}
+	return norm.NFKC.String(s)
+}
+
+func numeral(r rune) (int, bool) {
+	for d, set := range [...]string{"零〇○", "一壹幺", "二贰贰两", "三叁", "四肆", "五伍", "六陆", "七柒", "八捌", "九玖"} {
+		if strings.ContainsRune(set, r) {
+			return d, true
+		}
+	}
+	return 0, false
+}
+
+// source turns spans of the folded text into spans of the source.
+func (f folded) source(spans []span) []span {
+	for i, p := range spans {
+		spans[i] = span{f.from[p.from].from, f.from[p.to-1].to}
+	}
+	return spans
+}
