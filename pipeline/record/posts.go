@@ -131,9 +131,11 @@ func (s *Store) EachPost(ctx context.Context, fn func(Post) error) error {
 	return each(ctx, "posts", s.read, scanPost, fn, `SELECT `+postColumns+` FROM posts ORDER BY seen_at, id`)
 }
 
-// SetPostStep notes how far a post has come.
-func (s *Store) SetPostStep(ctx context.Context, tx *sql.Tx, id, step string) error {
-	return must(ctx, "post step", tx, ErrNotFound, `UPDATE posts SET step=$1 WHERE id=$2`, step, id)
+// MovePost notes that a post has come from one step to the next. One that is at another step (it was edited meanwhile, and
+// its own work is queued) is left as it is.
+func (s *Store) MovePost(ctx context.Context, tx *sql.Tx, id, from, to string) error {
+	_, err := exec(ctx, "post step", tx, `UPDATE posts SET step=$1 WHERE id=$2 AND step=$3`, to, id, from)
+	return err
 }
 
 // in runs a query that ends in "IN " with the list of values, in portions, since databases bound the number of parameters.

@@ -92,9 +92,10 @@ func (s *Store) CloseReport(ctx context.Context, tx *sql.Tx, id string, version 
 	return s.Changed(ctx, tx, id, "report")
 }
 
-// SetReportStep notes how far a report has come.
-func (s *Store) SetReportStep(ctx context.Context, tx *sql.Tx, id, step string) error {
-	return must(ctx, "report step", tx, ErrNotFound, `UPDATE reports SET step=$1 WHERE id=$2`, step, id)
+// MoveReport is MovePost for a report.
+func (s *Store) MoveReport(ctx context.Context, tx *sql.Tx, id, from, to string) error {
+	_, err := exec(ctx, "report step", tx, `UPDATE reports SET step=$1 WHERE id=$2 AND step=$3`, to, id, from)
+	return err
 }
 
 // Report reads one report.

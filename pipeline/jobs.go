@@ -1,0 +1,341 @@
+package pipeline
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver"
+	"github.com/riverqueue/river/riverdriver/riverdatabasesql"
+	"github.com/riverqueue/river/riverdriver/riversqlite"
+	"github.com/riverqueue/river/rivermigrate"
+	"github.com/riverqueue/river/rivertype"
+
+	"xunqin/pipeline/record"
+)
+
+// The four kinds of job. Each names a row; everything else is read when the job runs.
+type (
+	crawlJob  struct{ Run string }
+	gatherJob struct{ Post string }
+	relateJob struct{ Doc, Of string } // Of: post or report
+	notifyJob struct{ Delivery string }
+)
+
+func (crawlJob) Kind() string  { return "crawl" }
+func (gatherJob) Kind() string { return "gather" }
+func (relateJob) Kind() string { return "relate" }
+func (notifyJob) Kind() string { return "notify" }
+
+// How many jobs of a kind one process works on at once. Gather mostly waits for its turn at a host; what it decodes at
+// once is bounded by the budget, not here.
+var width = map[string]int{"crawl": 8, "gather": 24, "relate": 4, "notify": 4}
+
+// A step's patience, after which its try ends, and the tries it has before it joins the dead list.
+var (
+	patience = map[string]time.Duration{"crawl": 5 * time.Minute, "gather": 5 * time.Minute, "relate": 2 * time.Minute, "notify": 2 * time.Minute}
+	tries    = map[string]int{"crawl": 3, "gather": 7, "relate": 10, "notify": 14}
+)
+
+const (
+	beatEvery = 15 * time.Second
+	beatLife  = 45 * time.Second // a process not heard of for so long is dead; its jobs are taken over
+)
+
+// done completes the job of a step in the transaction that holds the step's result.
+type done func(tx *sql.Tx) error
+
+// cancelled is work that cannot succeed: the queue keeps it with its reason and does not try again.
+type cancelled struct{ error }
+
+// later asks for the same work at a later instant without counting a try.
+type later struct{ wait time.Duration }
+
+func (l later) Error() string { return "later" }
+
+type queue struct {
+	client *river.Client[*sql.Tx]
+}
+
+// step is a worker of one kind.
+type step[A river.JobArgs] struct {
+	river.WorkerDefaults[A]
+	p  *Pipeline
+	do func(ctx context.Context, args A, try int, done done) error
+}
+
+func (w *step[A]) Timeout(j *river.Job[A]) time.Duration { return patience[j.Kind] }
+
+func (w *step[A]) Work(ctx context.Context, j *river.Job[A]) error {
+	err := w.do(ctx, j.Args, j.Attempt, func(tx *sql.Tx) error {
+		var err error
+		if w.p.Records.Dialect() == record.SQLite {
+			_, err = river.JobCompleteTx[*riversqlite.Driver](ctx, tx, j)
+		} else {
+			_, err = river.JobCompleteTx[*riverdatabasesql.Driver](ctx, tx, j)
+		}
+		return err
+	})
+	var c cancelled
+	var l later
+	switch {
+	case errors.As(err, &c):
+		return river.JobCancel(c.error)
+	case errors.As(err, &l):
+		return river.JobSnooze(l.wait)
+	}
+	return err
+}
+
+func (p *Pipeline) driver() riverdriver.Driver[*sql.Tx] {
+	if p.Records.Dialect() == record.SQLite {
+		return riversqlite.New(p.Records.DB())
+	}
+	return riverdatabasesql.New(p.Records.DB())
+}
+
+// Open prepares the queue's tables and the client that puts work into it. Work is done only after Start.
+func (p *Pipeline) Open(ctx context.Context) error {
+	if p.Now == nil {
+		p.Now = time.Now
+	}
+	quiet := slog.New(atLeast{p.Log.Handler(), slog.LevelError})
+	m, err := rivermigrate.New(p.driver(), &rivermigrate.Config{Logger: quiet})
+	if err != nil {
+		return fmt.Errorf("open queue: %w", err)
+	}
+	if _, err := m.Migrate(ctx, rivermigrate.DirectionUp, nil); err != nil {
+		return fmt.Errorf("migrate queue: %w", err)
+	}
+	workers := river.NewWorkers()
+	river.AddWorker(workers, &step[crawlJob]{p: p, do: p.Crawl})
+	river.AddWorker(workers, &step[gatherJob]{p: p, do: p.Gather})
+	river.AddWorker(workers, &step[relateJob]{p: p, do: p.Relate})
+	river.AddWorker(workers, &step[notifyJob]{p: p, do: p.Notify})
+	queues := map[string]river.QueueConfig{}
+	for kind, n := range width {
+		queues[kind] = river.QueueConfig{MaxWorkers: n}
+	}
+	p.worker = record.NewID()
+	cfg := &river.Config{
+		ID: p.worker, Queues: queues, Workers: workers, Logger: quiet,
+		FetchCooldown: 20 * time.Millisecond, FetchPollInterval: 100 * time.Millisecond, PollOnly: p.Records.Dialect() == record.SQLite,
+		JobTimeout: -1, RescueStuckJobsAfter: 15 * time.Minute,
+		DiscardedJobRetentionPeriod: -1, CancelledJobRetentionPeriod: 30 * 24 * time.Hour, CompletedJobRetentionPeriod: time.Hour,
+	}
+	p.queue.client, err = river.NewClient(p.driver(), cfg)
+	if err != nil {
+		return fmt.Errorf("open queue: %w", err)
+	}
+	return nil
+}
+
+// Start works on jobs until ctx ends, then waits for those in hand: ten seconds, after which they are cancelled and will
+// be done by the next process. It returns when all is quiet.
+func (p *Pipeline) Start(ctx context.Context) error {
+	if err := p.begin(ctx); err != nil {
+		return err
+	}
+	workCtx := context.WithoutCancel(ctx)
+	if err := p.queue.client.Start(workCtx); err != nil {
+		return fmt.Errorf("start queue: %w", err)
+	}
+	tick := time.NewTicker(beatEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return p.stop(workCtx)
+		case <-tick.C:
+			if err := p.beat(ctx); err != nil && ctx.Err() == nil {
+				p.Log.Error("heartbeat", "err", err)
+			}
+		}
+	}
+}
+
+func (p *Pipeline) begin(ctx context.Context) error {
+	if p.Alone {
+		if err := p.forgetWorkers(ctx); err != nil {
+			return err
+		}
+	}
+	return p.beat(ctx)
+}
+
+func (p *Pipeline) stop(ctx context.Context) error {
+	soft, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	err := p.queue.client.Stop(soft)
+	if err != nil {
+		hard, cancel := context.WithTimeout(ctx, 4*time.Second)
+		defer cancel()
+		err = p.queue.client.StopAndCancel(hard)
+	}
+	gone := p.Records.Tx(ctx, func(tx *sql.Tx) error { return p.Records.DropWorker(ctx, tx, p.worker) })
+	return errors.Join(err, gone)
+}
+
+func (p *Pipeline) forgetWorkers(ctx context.Context) error {
+	return p.Records.Tx(ctx, func(tx *sql.Tx) error {
+		list, err := p.Records.Workers(ctx, tx)
+		for _, w := range list {
+			if err := p.Records.DropWorker(ctx, tx, w.ID); err != nil {
+				return err
+			}
+		}
+		return err
+	})
+}
+
+// beat says that this process lives, and takes over the jobs of those that do not: whose heartbeat is old, or who have none.
+func (p *Pipeline) beat(ctx context.Context) error {
+	return p.Records.Tx(ctx, func(tx *sql.Tx) error {
+		if err := p.Records.Beat(ctx, tx, p.worker); err != nil {
+			return err
+		}
+		list, err := p.Records.Workers(ctx, tx)
+		if err != nil {
+			return err
+		}
+		for _, w := range list {
+			if p.Now().Sub(w.BeatAt) > beatLife {
+				p.Log.Warn("a process died; its jobs are taken over", "worker", w.ID)
+				if err := p.Records.DropWorker(ctx, tx, w.ID); err != nil {
+					return err
+				}
+			}
+		}
+		// The column with the names of those who tried is an array in one database and JSON in the other.
+		last := `attempted_by[array_upper(attempted_by, 1)]`
+		if p.Records.Dialect() == record.SQLite {
+			last = `json_extract(attempted_by, '$[#-1]')`
+		}
+		_, err = tx.ExecContext(ctx, `UPDATE river_job SET state='available' WHERE state='running' AND `+last+` NOT IN (SELECT id FROM workers)`)
+		if err != nil {
+			return fmt.Errorf("take over jobs: %w", err)
+		}
+		return nil
+	})
+}
+
+func (p *Pipeline) enqueue(ctx context.Context, tx *sql.Tx, args river.JobArgs) error {
+	_, err := p.queue.client.InsertTx(ctx, tx, args, &river.InsertOpts{Queue: args.Kind(), MaxAttempts: tries[args.Kind()]})
+	if err != nil {
+		return fmt.Errorf("queue %s: %w", args.Kind(), err)
+	}
+	return nil
+}
+
+// DeadJob is work that will not be tried again by itself: cancelled for a reason that stays, or out of tries.
+type DeadJob struct {
+	ID            int64
+	Kind, Subject string // the step, and the id of the run, post, report or delivery it was for
+	Why           string
+	At            time.Time
+	Tries         int
+	Cancelled     bool // refused for good, rather than out of tries
+}
+
+// Dead lists the dead list, newest first, at most 200.
+func (p *Pipeline) Dead(ctx context.Context) ([]DeadJob, error) {
+	params := river.NewJobListParams().States(rivertype.JobStateDiscarded, rivertype.JobStateCancelled).OrderBy(river.JobListOrderByID, river.SortOrderDesc).First(200)
+	res, err := p.queue.client.JobList(ctx, params)
+	if err != nil {
+		return nil, fmt.Errorf("dead list: %w", err)
+	}
+	var list []DeadJob
+	for _, j := range res.Jobs {
+		d := DeadJob{ID: j.ID, Kind: j.Kind, Tries: j.Attempt, Cancelled: j.State == rivertype.JobStateCancelled}
+		if j.FinalizedAt != nil {
+			d.At = *j.FinalizedAt
+		}
+		if n := len(j.Errors); n > 0 {
+			d.Why = j.Errors[n-1].Error
+		}
+		var args struct{ Run, Post, Doc, Delivery string }
+		if err := json.Unmarshal(j.EncodedArgs, &args); err == nil {
+			d.Subject = args.Run + args.Post + args.Doc + args.Delivery // one of them
+		}
+		list = append(list, d)
+	}
+	return list, nil
+}
+
+// RunAgain puts a dead job back into the queue.
+func (p *Pipeline) RunAgain(ctx context.Context, id int64) error {
+	j, err := p.queue.client.JobGet(ctx, id)
+	if errors.Is(err, rivertype.ErrNotFound) {
+		return fmt.Errorf("run again: %w", record.ErrNotFound)
+	}
+	if err != nil {
+		return fmt.Errorf("run again: %w", err)
+	}
+	if j.State != rivertype.JobStateDiscarded && j.State != rivertype.JobStateCancelled {
+		return fmt.Errorf("run again: %w", record.ErrStale)
+	}
+	if _, err := p.queue.client.JobRetry(ctx, id); err != nil {
+		return fmt.Errorf("run again: %w", err)
+	}
+	return nil
+}
+
+// Waiting counts the jobs that are queued, due later or in hand, by kind.
+func (p *Pipeline) Waiting(ctx context.Context) (map[string]int64, error) {
+	rows, err := p.Records.DB().QueryContext(ctx, `SELECT kind, COUNT(*) FROM river_job WHERE state IN ('available','pending','running','retryable','scheduled') GROUP BY kind`)
+	if err != nil {
+		return nil, fmt.Errorf("count jobs: %w", err)
+	}
+	defer rows.Close()
+	counts := map[string]int64{}
+	for rows.Next() {
+		var kind string
+		var n int64
+		if err := rows.Scan(&kind, &n); err != nil {
+			return nil, fmt.Errorf("count jobs: %w", err)
+		}
+		counts[kind] = n
+	}
+	return counts, rows.Err()
+}
+
+// alive lists the subjects of all jobs of a kind that are not completed: waiting, in hand or on the dead list.
+func (p *Pipeline) alive(ctx context.Context, kind, field string) (map[string]bool, error) {
+	rows, err := p.Records.DB().QueryContext(ctx, `SELECT args FROM river_job WHERE kind=$1 AND state<>'completed'`, kind)
+	if err != nil {
+		return nil, fmt.Errorf("list jobs: %w", err)
+	}
+	defer rows.Close()
+	out := map[string]bool{}
+	for rows.Next() {
+		var raw []byte
+		if err := rows.Scan(&raw); err != nil {
+			return nil, fmt.Errorf("list jobs: %w", err)
+		}
+		var args map[string]string
+		if err := json.Unmarshal(raw, &args); err != nil {
+			return nil, fmt.Errorf("list jobs: %w", err)
+		}
+		out[args[field]] = true
+	}
+	return out, rows.Err()
+}
+
+// atLeast drops what the queue says below a level: it logs every start and election at info.
+type atLeast struct {
+	slog.Handler
+	level slog.Level
+}
+
+func (h atLeast) Enabled(ctx context.Context, l slog.Level) bool {
+	return l >= h.level && h.Handler.Enabled(ctx, l)
+}
+func (h atLeast) WithAttrs(a []slog.Attr) slog.Handler {
+	return atLeast{h.Handler.WithAttrs(a), h.level}
+}
+func (h atLeast) WithGroup(n string) slog.Handler { return atLeast{h.Handler.WithGroup(n), h.level} }

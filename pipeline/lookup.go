@@ -1,0 +1,230 @@
+package pipeline
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"xunqin/pipeline/photo"
+	"xunqin/pipeline/record"
+	"xunqin/search"
+)
+
+// Copy is one photo of one post.
+type Copy struct {
+	Photo record.Photo
+	Post  record.Post
+}
+
+// Group is one picture with its copies, the earliest first: what results are shown by. A post without photos is a group of
+// its own with no picture.
+type Group struct {
+	PictureID string
+	Kind      string // same, edited or part, when found by photo
+	Copies    []Copy
+	Leads     []record.Lead // that the picture has part in
+
+	nearest int
+}
+
+// First and Last are when the earliest and the latest copy was posted.
+func (g Group) First() time.Time { return g.Copies[0].Post.PostedAt }
+
+// Last is when the latest copy was posted.
+func (g Group) Last() time.Time { return g.Copies[len(g.Copies)-1].Post.PostedAt }
+
+// ReportHit is a report that a picture was found in, or that a query accepts.
+type ReportHit struct {
+	Report record.Report
+	Photo  record.Photo // the photo that was found; zero when found by words
+	Kind   string
+}
+
+// PhotoAnswer is what a search by photo found.
+type PhotoAnswer struct {
+	Matchable bool // false: the picture is too flat or too small to be compared, and nothing was looked for
+	Groups    []Group
+	Reports   []ReportHit
+	Behind    int64 // changes the index had not taken in yet
+}
+
+// SearchPhoto looks for copies of a picture among all posts and reports. The picture is decoded, fingerprinted and forgotten:
+// it is written nowhere. A *photo.Refused says why a picture cannot be read.
+func (p *Pipeline) SearchPhoto(ctx context.Context, b []byte) (PhotoAnswer, error) {
+	ready, err := p.prepare(ctx, b)
+	if err != nil {
+		return PhotoAnswer{}, err
+	}
+	a := PhotoAnswer{Matchable: ready.Matchable()}
+	if !a.Matchable {
+		return a, nil
+	}
+	if err := p.Follow(ctx); err != nil {
+		if a.Behind, err = p.Lag(ctx); err != nil {
+			return a, err
+		}
+	}
+	found, err := p.copies(ctx, "", fmt.Sprintf("%x", ready.SHA256), ready.Fingerprints)
+	if err != nil {
+		return a, err
+	}
+	return a, p.fill(ctx, &a, found)
+}
+
+// fill groups what was found: whole pictures, of which a copy was found, and reports.
+func (p *Pipeline) fill(ctx context.Context, a *PhotoAnswer, found []near) error {
+	groups := map[string]*Group{}
+	for _, n := range found {
+		if n.photo.ReportID != "" {
+			r, err := p.Records.Report(ctx, nil, n.photo.ReportID)
+			if record.IsNotFound(err) {
+				continue
+			}
+			if err != nil {
+				return err
+			}
+			a.Reports = append(a.Reports, ReportHit{Report: r, Photo: n.photo, Kind: n.match.Kind})
+			continue
+		}
+		key := n.photo.PictureID
+		if key == "" {
+			key = n.photo.ID
+		}
+		g := groups[key]
+		if g == nil {
+			g = &Group{PictureID: n.photo.PictureID, Kind: n.match.Kind, nearest: n.match.Transform}
+			photos := []record.Photo{n.photo}
+			if n.photo.PictureID != "" {
+				var err error
+				if photos, err = p.Records.PhotosOfPicture(ctx, nil, n.photo.PictureID); err != nil {
+					return err
+				}
+				if g.Leads, err = p.Records.LeadsOfPicture(ctx, nil, n.photo.PictureID); err != nil {
+					return err
+				}
+			}
+			if err := p.addCopies(ctx, g, photos); err != nil {
+				return err
+			}
+			groups[key] = g
+		}
+		if n.match.Transform < g.nearest {
+			g.nearest, g.Kind = n.match.Transform, n.match.Kind
+		}
+		if n.match.Kind == photo.Same {
+			g.Kind = photo.Same
+		}
+	}
+	for _, g := range groups {
+		if len(g.Copies) > 0 {
+			a.Groups = append(a.Groups, *g)
+		}
+	}
+	slices.SortFunc(a.Groups, func(x, y Group) int {
+		return cmp.Or(cmp.Compare(x.nearest, y.nearest), x.First().Compare(y.First()), cmp.Compare(x.Copies[0].Photo.ID, y.Copies[0].Photo.ID))
+	})
+	return nil
+}
+
+// addCopies adds photos of posts that may be seen, and puts all in order of time.
+func (p *Pipeline) addCopies(ctx context.Context, g *Group, photos []record.Photo) error {
+	for _, ph := range photos {
+		if ph.PostID == "" {
+			continue
+		}
+		post, err := p.Records.Post(ctx, nil, ph.PostID)
+		if record.IsNotFound(err) || err == nil && post.State != record.PostLive {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		g.Copies = append(g.Copies, Copy{Photo: ph, Post: post})
+	}
+	slices.SortFunc(g.Copies, func(x, y Copy) int {
+		return cmp.Or(x.Post.PostedAt.Compare(y.Post.PostedAt), cmp.Compare(x.Photo.ID, y.Photo.ID))
+	})
+	return nil
+}
+
+// WordAnswer is a page of what a query accepts: posts grouped by picture in the order of their newest, and reports.
+type WordAnswer struct {
+	Groups  []Group
+	Reports []ReportHit
+	Next    search.Key
+	Total   int // counted up to MostCounted
+	Behind  int64
+}
+
+// MostCounted bounds the count of a search's answer.
+const MostCounted = 1000
+
+// SearchWords answers a query. Each page is grouped by itself.
+func (p *Pipeline) SearchWords(ctx context.Context, q search.Query, page search.Page) (WordAnswer, error) {
+	var a WordAnswer
+	if err := p.Follow(ctx); err != nil {
+		var lag error
+		if a.Behind, lag = p.Lag(ctx); lag != nil {
+			return a, err
+		}
+	}
+	page.Count = MostCounted
+	res, err := p.Index.Find(ctx, q, page)
+	if err != nil {
+		return a, fmt.Errorf("search: %w", err)
+	}
+	a.Next, a.Total = res.Next, res.Total
+	at := map[string]int{} // picture to its group
+	for _, f := range res.Found {
+		if f.Kind == search.KindReport {
+			if r, err := p.Records.Report(ctx, nil, f.ID); err == nil {
+				a.Reports = append(a.Reports, ReportHit{Report: r})
+				continue
+			} else if !record.IsNotFound(err) {
+				return a, err
+			}
+		}
+		post, err := p.Records.Post(ctx, nil, f.ID)
+		if record.IsNotFound(err) {
+			continue
+		}
+		if err != nil {
+			return a, err
+		}
+		photos, err := p.Records.PhotosOf(ctx, nil, f.ID)
+		if err != nil {
+			return a, err
+		}
+		shown := false
+		for _, ph := range photos {
+			if ph.PictureID == "" || ph.State != record.PhotoKept {
+				continue
+			}
+			shown = true
+			i, ok := at[ph.PictureID]
+			if !ok {
+				i = len(a.Groups)
+				at[ph.PictureID] = i
+				leads, err := p.Records.LeadsOfPicture(ctx, nil, ph.PictureID)
+				if err != nil {
+					return a, err
+				}
+				a.Groups = append(a.Groups, Group{PictureID: ph.PictureID, Leads: leads})
+			}
+			a.Groups[i].Copies = append([]Copy{{Photo: ph, Post: post}}, a.Groups[i].Copies...) // found newest first
+		}
+		if !shown {
+			g := Group{Copies: []Copy{{Post: post}}}
+			for _, ph := range photos {
+				if ph.State == record.PhotoKept {
+					g.Copies[0].Photo = ph
+					break
+				}
+			}
+			a.Groups = append(a.Groups, g)
+		}
+	}
+	return a, nil
+}

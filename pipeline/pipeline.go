@@ -1,0 +1,119 @@
+// Package pipeline carries a post from its source to an alert, in five steps that are methods of [Pipeline]:
+//
+//	DispatchDue   finds sources that are due and queues a crawl of each
+//	Crawl         reads a source; Accept records each page with its cursor and queues the work on its posts
+//	Gather        fetches a post's photos, makes derivatives and fingerprints, forgets the bytes
+//	Relate        indexes a post or report, finds copies, makes leads and alerts
+//	Notify        sends one alert
+//
+// A step commits its result, the work that follows and the completion of its own job in one transaction, so a process may be
+// killed anywhere and nothing is lost or doubled: a step that did not commit runs again, and every step may run again. No
+// transaction spans a network call. Reports enter at Relate, by the same code.
+//
+// Fill a Pipeline's fields, call [Pipeline.Open] once, then [Pipeline.Start] in a process that works on jobs. jobs.go is the
+// only file that knows the queue.
+package pipeline
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"sync"
+	"time"
+
+	"xunqin/crawler"
+	"xunqin/pipeline/blob"
+	"xunqin/pipeline/notify"
+	"xunqin/pipeline/photo"
+	"xunqin/pipeline/record"
+	"xunqin/pipeline/record/policy"
+	"xunqin/search"
+)
+
+// Pipeline is the five steps and what they stand on. All fields must be set before Open except where noted.
+type Pipeline struct {
+	Records *record.Store
+	Index   search.Index
+	Blobs   blob.Store // sealed
+	Keys    *blob.Keys
+	Door    *crawler.Door
+	Readers map[string]crawler.Reader
+	Senders map[string]notify.Sender // by channel: mail, webhook; a missing one leaves its deliveries waiting
+	Policy  policy.Policy
+	Budget  *photo.Budget // bytes that decoding may use at once, in the whole process
+	Log     *slog.Logger
+	Now     func() time.Time
+	BaseURL string // of the desk, for links in alerts
+	// LeastEvery is the shortest period a schedule may have; 0 means a minute. The demo alone shortens it.
+	LeastEvery time.Duration
+	// Alone says that no other process works on this record's jobs (SQLite): jobs found running at start are taken over at once.
+	Alone bool
+	// OnLead, when set, is called after a new lead has been committed.
+	OnLead func(record.Lead)
+
+	queue   queue
+	worker  string
+	follow  sync.Mutex
+	queries queryCache
+	hosts   hostTurns
+}
+
+// Picture reads a sealed blob whole: a derivative, at most a few hundred kilobytes.
+func (p *Pipeline) Picture(ctx context.Context, key string) ([]byte, error) {
+	r, err := p.Blobs.Open(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	b, err := io.ReadAll(r)
+	if err != nil {
+		return nil, fmt.Errorf("read picture: %w", err)
+	}
+	return b, nil
+}
+
+// store puts the derivatives of a prepared photo under new keys and fills them in. The caller stores the row after, and
+// discards the blobs if it cannot.
+func (p *Pipeline) store(ctx context.Context, ready photo.Photo, row *record.Photo) error {
+	row.SHA256 = fmt.Sprintf("%x", ready.SHA256)
+	row.Format, row.Width, row.Height, row.Matchable = ready.Format, ready.Width, ready.Height, ready.Matchable()
+	row.Prints = ready.Fingerprints
+	for _, b := range []struct {
+		key  *string
+		data []byte
+	}{{&row.Sharp, ready.Derivative}, {&row.Blurred, ready.Blurred}, {&row.Grey, ready.Grey}} {
+		key := record.NewID()
+		if err := p.Blobs.Put(ctx, key, bytes.NewReader(b.data)); err != nil {
+			p.discard(ctx, *row)
+			return fmt.Errorf("store picture: %w", err)
+		}
+		*b.key = key
+	}
+	return nil
+}
+
+// discard deletes the blobs of a photo row that will not be stored. What it cannot delete is found by Verify and swept.
+func (p *Pipeline) discard(ctx context.Context, row record.Photo) {
+	p.dropBlobs(context.WithoutCancel(ctx), []string{row.Sharp, row.Blurred, row.Grey})
+}
+
+func (p *Pipeline) dropBlobs(ctx context.Context, keys []string) {
+	for _, k := range keys {
+		if k == "" {
+			continue
+		}
+		if err := p.Blobs.Delete(ctx, k); err != nil {
+			p.Log.Error("delete blob", "key", k, "err", err)
+		}
+	}
+}
+
+// prepare decodes untrusted bytes within the process's budget.
+func (p *Pipeline) prepare(ctx context.Context, b []byte) (photo.Photo, error) {
+	return photo.Prepare(ctx, b, photo.Limits{Budget: p.Budget})
+}
+
+// mark is the keyed hash under which a tombstone knows a thing.
+func (p *Pipeline) mark(kind, s string) string { return p.Keys.Pseudonym("tombstone "+kind, s) }

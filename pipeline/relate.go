@@ -1,0 +1,546 @@
+package pipeline
+
+import (
+	"context"
+	"database/sql"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"xunqin/pipeline/lead"
+	"xunqin/pipeline/photo"
+	"xunqin/pipeline/record"
+	"xunqin/search"
+)
+
+// firstLook is by when somebody has to look at a new lead.
+const firstLook = 72 * time.Hour
+
+// Follow brings the index up to date with the record's changes. An index that was lost, or is of another record, is built
+// anew by the same walk. Where Follow has returned, Find and Similar see all that was committed before it was called.
+func (p *Pipeline) Follow(ctx context.Context) error {
+	p.follow.Lock()
+	defer p.follow.Unlock()
+	info, err := p.Index.Info(ctx)
+	if err != nil {
+		return fmt.Errorf("follow: %w", err)
+	}
+	return p.followFrom(ctx, info.Seq, nil)
+}
+
+func (p *Pipeline) followFrom(ctx context.Context, seq int64, progress func(done int)) error {
+	for {
+		list, err := p.Records.Changes(ctx, nil, seq, 500)
+		if err != nil {
+			return err
+		}
+		if len(list) == 0 {
+			return nil
+		}
+		var put []search.Doc
+		var del []string
+		for _, c := range list {
+			d, ok, err := p.Records.Doc(ctx, nil, c)
+			if err != nil {
+				return err
+			}
+			if ok {
+				put = append(put, d)
+			} else {
+				del = append(del, c.DocID)
+			}
+		}
+		seq = list[len(list)-1].Seq
+		if err := p.Index.Apply(ctx, seq, put, del); err != nil {
+			return fmt.Errorf("follow: %w", err)
+		}
+		if progress != nil {
+			progress(len(list))
+		}
+	}
+}
+
+// Lag is how many changes the index is behind the record.
+func (p *Pipeline) Lag(ctx context.Context) (int64, error) {
+	info, err := p.Index.Info(ctx)
+	if err != nil {
+		return 0, err
+	}
+	last, err := p.Records.LastChange(ctx, nil)
+	return max(0, last-info.Seq), err
+}
+
+// near is a stored photo that a photo was verified to be a copy of.
+type near struct {
+	photo record.Photo
+	match photo.Match
+}
+
+// copies finds the stored photos that are copies of a photo: candidates from the index, each verified. It never finds the
+// photo itself.
+func (p *Pipeline) copies(ctx context.Context, id string, sha string, prints []search.Fingerprint) ([]near, error) {
+	query := asPhoto(sha, prints)
+	seen := map[string]bool{}
+	var out []near
+	for _, f := range prints {
+		if f.Algo != photo.Perception {
+			continue
+		}
+		hits, err := p.Index.Similar(ctx, f, photo.PerceptionRadius)
+		if err != nil {
+			return nil, fmt.Errorf("look for copies: %w", err)
+		}
+		for _, h := range hits {
+			if h.Photo == id || seen[h.Photo] {
+				continue
+			}
+			seen[h.Photo] = true
+			known, err := p.Records.Photo(ctx, nil, h.Photo)
+			if record.IsNotFound(err) {
+				continue // erased, and the index not yet told
+			}
+			if err != nil {
+				return nil, err
+			}
+			if m, ok := photo.Verify(query, asPhoto(known.SHA256, known.Prints)); ok {
+				out = append(out, near{known, m})
+			}
+		}
+	}
+	return out, nil
+}
+
+func asPhoto(sha string, prints []search.Fingerprint) photo.Photo {
+	ph := photo.Photo{Fingerprints: prints}
+	if b, err := hex.DecodeString(sha); err == nil && len(b) == len(ph.SHA256) {
+		copy(ph.SHA256[:], b)
+	}
+	return ph
+}
+
+// Relate indexes a post or report and compares it with all there is: copies among posts become one picture, copies between a
+// report and a picture become a lead, saved queries that accept a post become alerts. Of a post and a report that arrive at
+// once at least one sees the other, since the index shows each before its comparison begins.
+func (p *Pipeline) Relate(ctx context.Context, job relateJob, _ int, done done) error {
+	if err := p.Follow(ctx); err != nil {
+		return err
+	}
+	photos, err := p.Records.PhotosOf(ctx, nil, job.Doc)
+	if err != nil {
+		return err
+	}
+	found := make([][]near, len(photos))
+	for i, ph := range photos {
+		if !ph.Matchable || len(ph.Prints) == 0 {
+			continue
+		}
+		if found[i], err = p.copies(ctx, ph.ID, ph.SHA256, ph.Prints); err != nil {
+			return err
+		}
+	}
+	doc, exists, err := p.Records.Doc(ctx, nil, record.Change{DocID: job.Doc, Kind: job.Of})
+	if err != nil {
+		return err
+	}
+	var fresh []string
+	err = p.Records.Tx(ctx, func(tx *sql.Tx) error {
+		fresh = nil
+		if !exists {
+			return done(tx)
+		}
+		if err := p.Records.LockRelate(ctx, tx); err != nil {
+			return err
+		}
+		for i, ph := range photos {
+			if len(found[i]) == 0 && (job.Of == "report" || ph.State != record.PhotoKept) {
+				continue
+			}
+			var leads []string
+			var err error
+			if job.Of == "post" {
+				leads, err = p.joinCopy(ctx, tx, ph, found[i])
+			} else {
+				leads, err = p.joinReport(ctx, tx, ph, found[i])
+			}
+			if err != nil {
+				return err
+			}
+			fresh = append(fresh, leads...)
+		}
+		if err := p.alertOfLeads(ctx, tx, fresh); err != nil {
+			return err
+		}
+		if job.Of == "post" {
+			if err := p.alertOfPost(ctx, tx, doc, photos); err != nil {
+				return err
+			}
+			if err := p.Records.MovePost(ctx, tx, job.Doc, record.StepGathered, record.StepRelated); err != nil {
+				return err
+			}
+		} else if err := p.Records.MoveReport(ctx, tx, job.Doc, record.StepGathered, record.StepRelated); err != nil {
+			return err
+		}
+		return done(tx)
+	})
+	if err != nil {
+		return err
+	}
+	if p.OnLead != nil {
+		for _, id := range fresh {
+			if l, err := p.Records.Lead(ctx, nil, id); err == nil {
+				p.OnLead(l)
+			}
+		}
+	}
+	return nil
+}
+
+// joinCopy puts a post's photo into the picture of its copies, which may turn out to join several into one, and makes it a
+// sighting of every lead of that picture and of the reports it was found near to. It returns the new leads.
+func (p *Pipeline) joinCopy(ctx context.Context, tx *sql.Tx, ph record.Photo, found []near) ([]string, error) {
+	ids := []string{ph.ID}
+	for _, n := range found {
+		if n.photo.PostID != "" {
+			ids = append(ids, n.photo.ID)
+		}
+	}
+	picture, err := p.onePicture(ctx, tx, ids)
+	if err != nil {
+		return nil, err
+	}
+	var fresh []string
+	for _, n := range found {
+		if n.photo.ReportID == "" {
+			continue
+		}
+		id, isNew, err := p.addLead(ctx, tx, n.photo, picture, ph, n.match)
+		if err != nil {
+			return nil, err
+		}
+		if isNew {
+			fresh = append(fresh, id)
+		}
+	}
+	return fresh, p.spread(ctx, tx, picture)
+}
+
+// joinReport makes leads of a report's photo and each picture that a copy of it belongs to, and of two reports that carry
+// one photo.
+func (p *Pipeline) joinReport(ctx context.Context, tx *sql.Tx, ph record.Photo, found []near) ([]string, error) {
+	var fresh []string
+	for _, n := range found {
+		if n.photo.ReportID == ph.ReportID {
+			continue
+		}
+		of, other := ph, n.photo
+		if other.ReportID != "" && (other.CreatedAt.Before(of.CreatedAt) || other.CreatedAt.Equal(of.CreatedAt) && other.ID < of.ID) {
+			of, other = other, of // of two reports the older one is asked about
+		}
+		picture, err := p.onePicture(ctx, tx, []string{other.ID})
+		if err != nil {
+			return nil, err
+		}
+		id, isNew, err := p.addLead(ctx, tx, of, picture, other, n.match)
+		if err != nil {
+			return nil, err
+		}
+		if isNew {
+			fresh = append(fresh, id)
+		}
+		if err := p.spread(ctx, tx, picture); err != nil {
+			return nil, err
+		}
+	}
+	return fresh, nil
+}
+
+// onePicture gives the photos one picture: the oldest that any of them has, into which the others are merged, or a new one.
+// Rows are read again here, inside the transaction, since another may have joined them since they were found.
+func (p *Pipeline) onePicture(ctx context.Context, tx *sql.Tx, photoIDs []string) (string, error) {
+	rows, err := p.Records.Photos(ctx, tx, photoIDs)
+	if err != nil {
+		return "", err
+	}
+	var pictures []string
+	for _, r := range rows {
+		if r.PictureID != "" && !slices.Contains(pictures, r.PictureID) {
+			pictures = append(pictures, r.PictureID)
+		}
+	}
+	var keep string
+	if len(pictures) == 0 {
+		keep, err = p.Records.AddPicture(ctx, tx)
+	} else {
+		keep, err = p.Records.OldestPicture(ctx, tx, pictures)
+	}
+	if err != nil {
+		return "", err
+	}
+	for _, r := range rows {
+		if r.PictureID == "" {
+			if err := p.Records.JoinPicture(ctx, tx, r.ID, keep); err != nil {
+				return "", err
+			}
+		}
+	}
+	for _, gone := range pictures {
+		if gone == keep {
+			continue
+		}
+		if err := p.Records.MergePictures(ctx, tx, keep, gone); err != nil {
+			return "", err
+		}
+	}
+	if len(pictures) > 1 {
+		if err := p.settlePicture(ctx, tx, keep); err != nil {
+			return "", err
+		}
+	}
+	return keep, nil
+}
+
+func (p *Pipeline) addLead(ctx context.Context, tx *sql.Tx, report record.Photo, picture string, sight record.Photo, m photo.Match) (id string, fresh bool, err error) {
+	r, err := p.Records.Report(ctx, tx, report.ReportID)
+	if err != nil {
+		return "", false, ignore(err, record.ErrNotFound)
+	}
+	if r.Status != record.ReportOpen {
+		return "", false, nil
+	}
+	pair := "sighting"
+	if sight.ReportID != "" {
+		other, err := p.Records.Report(ctx, tx, sight.ReportID)
+		if err != nil {
+			return "", false, ignore(err, record.ErrNotFound)
+		}
+		pair = "duplicate"
+		if other.Kind != r.Kind {
+			pair = "found"
+		}
+	}
+	id, fresh, err = p.Records.AddLead(ctx, tx, record.Lead{ReportID: report.ReportID, ReportPhotoID: report.ID, PictureID: picture, Pair: pair,
+		Kind: m.Kind, Distance: m.Transform, NextAt: p.Now().Add(firstLook)})
+	if err != nil {
+		return "", false, err
+	}
+	_, err = p.Records.AddSighting(ctx, tx, record.Sighting{LeadID: id, PhotoID: sight.ID, Kind: m.Kind, Distance: m.Transform})
+	return id, fresh, err
+}
+
+// spread makes every copy of a picture a sighting of each of its leads.
+func (p *Pipeline) spread(ctx context.Context, tx *sql.Tx, picture string) error {
+	leads, err := p.Records.LeadsOfPicture(ctx, tx, picture)
+	if err != nil || len(leads) == 0 {
+		return err
+	}
+	photos, err := p.Records.PhotosOfPicture(ctx, tx, picture)
+	if err != nil {
+		return err
+	}
+	for _, l := range leads {
+		for _, ph := range photos {
+			if ph.ID == l.ReportPhotoID {
+				continue
+			}
+			if _, err := p.Records.AddSighting(ctx, tx, record.Sighting{LeadID: l.ID, PhotoID: ph.ID, Kind: photo.Edited, Distance: l.Distance}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// settlePicture makes the states of a picture's leads what people's verdicts say, after pictures were merged.
+func (p *Pipeline) settlePicture(ctx context.Context, tx *sql.Tx, picture string) error {
+	leads, err := p.Records.LeadsOfPicture(ctx, tx, picture)
+	if err != nil {
+		return err
+	}
+	for _, l := range leads {
+		if _, err := p.settle(ctx, tx, l); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// settle makes a lead's state what the standing verdicts on its pair say.
+func (p *Pipeline) settle(ctx context.Context, tx *sql.Tx, l record.Lead) (record.Lead, error) {
+	verdicts, err := p.Records.Verdicts(ctx, tx, l.ReportPhotoID, l.PictureID)
+	if err != nil {
+		return l, err
+	}
+	var opinions []lead.Opinion
+	for _, v := range verdicts {
+		u, err := p.Records.User(ctx, tx, v.UserID)
+		if err != nil {
+			return l, err
+		}
+		opinions = append(opinions, lead.Opinion{Person: v.UserID, Decision: v.Decision, Reviewer: u.Is(record.Reviewer)})
+	}
+	state := lead.State(opinions)
+	if state == l.State {
+		return l, nil
+	}
+	l.State = state
+	if err := p.Records.SetLead(ctx, tx, l); err != nil {
+		return l, err
+	}
+	l.Version++
+	return l, nil
+}
+
+// queryCache keeps parsed saved queries between posts.
+type queryCache struct {
+	mu     sync.Mutex
+	parsed map[string]parsedQuery
+}
+
+type parsedQuery struct {
+	version int64
+	query   search.Query
+	err     error
+}
+
+func (c *queryCache) parse(q record.SavedQuery) (search.Query, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.parsed == nil {
+		c.parsed = map[string]parsedQuery{}
+	}
+	if v, ok := c.parsed[q.ID]; ok && v.version == q.Version {
+		return v.query, v.err
+	}
+	v := parsedQuery{version: q.Version}
+	v.query, v.err = search.Parse(q.Query)
+	c.parsed[q.ID] = v
+	return v.query, v.err
+}
+
+// alertOfPost makes an alert for each subscription to a saved query that accepts the post. A query that cannot be read any
+// more is paused with its reason, never deleted.
+func (p *Pipeline) alertOfPost(ctx context.Context, tx *sql.Tx, doc search.Doc, photos []record.Photo) error {
+	queries, err := p.Records.ActiveSavedQueries(ctx, tx)
+	if err != nil {
+		return err
+	}
+	picture := ""
+	for _, ph := range photos {
+		row, err := p.Records.Photo(ctx, tx, ph.ID)
+		if err != nil {
+			return err
+		}
+		if row.PictureID != "" {
+			picture = row.PictureID
+			break
+		}
+	}
+	for _, q := range queries {
+		parsed, err := p.queries.parse(q)
+		if err != nil {
+			q.PausedAt, q.PauseWhy = p.Now(), err.Error()
+			if err := p.Records.ChangeSavedQuery(ctx, tx, q); err != nil {
+				return err
+			}
+			continue
+		}
+		if !search.Match(parsed, doc) {
+			continue
+		}
+		subs, err := p.Records.SubscriptionsOfQuery(ctx, tx, q.ID)
+		if err != nil {
+			return err
+		}
+		for _, s := range subs {
+			err := p.deliver(ctx, tx, s, record.Delivery{SavedQueryID: q.ID, Subject: doc.ID, SubjectKind: "post", PictureID: picture, Why: parsed.String()})
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// alertOfLeads tells those who subscribed to new leads.
+func (p *Pipeline) alertOfLeads(ctx context.Context, tx *sql.Tx, leads []string) error {
+	if len(leads) == 0 {
+		return nil
+	}
+	subs, err := p.Records.LeadSubscriptions(ctx, tx)
+	if err != nil {
+		return err
+	}
+	for _, id := range leads {
+		for _, s := range subs {
+			if err := p.deliver(ctx, tx, s, record.Delivery{Subject: id, SubjectKind: "lead"}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (p *Pipeline) deliver(ctx context.Context, tx *sql.Tx, s record.Subscription, d record.Delivery) error {
+	if !s.StoppedAt.IsZero() {
+		return nil
+	}
+	d.SubscriptionID, d.UserID, d.Channel = s.ID, s.UserID, s.Channel
+	id, fresh, err := p.Records.AddDelivery(ctx, tx, d)
+	if err != nil || !fresh || s.Channel == record.Inbox {
+		return err
+	}
+	return p.enqueue(ctx, tx, notifyJob{Delivery: id})
+}
+
+// Decide stores a person's verdict on a lead and moves the lead as the verdicts together say. A verdict given on a lead that
+// somebody decided meanwhile is kept as a further opinion.
+func (p *Pipeline) Decide(ctx context.Context, userID, leadID, decision, reason string) (record.Lead, string, error) {
+	switch decision {
+	case record.Same, record.Likely, record.Different, record.Unsure, record.Harmful:
+	default:
+		return record.Lead{}, "", fmt.Errorf("verdict %q: %w", decision, record.ErrNotFound)
+	}
+	if decision == record.Likely && reason == "" {
+		return record.Lead{}, "", ErrReason
+	}
+	var l record.Lead
+	var verdict string
+	err := p.Records.Tx(ctx, func(tx *sql.Tx) error {
+		var err error
+		if l, err = p.Records.Lead(ctx, tx, leadID); err != nil {
+			return err
+		}
+		verdict, err = p.Records.AddVerdict(ctx, tx, record.Verdict{ReportPhotoID: l.ReportPhotoID, PictureID: l.PictureID, UserID: userID, Decision: decision, Reason: reason})
+		if err != nil {
+			return err
+		}
+		if l, err = p.settle(ctx, tx, l); err != nil {
+			return err
+		}
+		return p.Records.Audit(ctx, tx, userID, "verdict", l.ID, decision)
+	})
+	return l, verdict, err
+}
+
+// ErrReason: a verdict of "same child likely" needs its reason.
+var ErrReason = errors.New("this verdict needs a reason")
+
+// Undo takes a person's own verdict back within the policy's time.
+func (p *Pipeline) Undo(ctx context.Context, userID, leadID, verdictID string) error {
+	return p.Records.Tx(ctx, func(tx *sql.Tx) error {
+		l, err := p.Records.Lead(ctx, tx, leadID)
+		if err != nil {
+			return err
+		}
+		if err := p.Records.UndoVerdict(ctx, tx, verdictID, userID, p.Now().Add(-p.Policy.Lives.Undo.D())); err != nil {
+			return err
+		}
+		if _, err := p.settle(ctx, tx, l); err != nil {
+			return err
+		}
+		return p.Records.Audit(ctx, tx, userID, "verdict-undone", l.ID, "")
+	})
+}
