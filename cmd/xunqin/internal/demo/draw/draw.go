@@ -9,6 +9,7 @@ import (
 	"bytes"
 	"fmt"
 	"image"
+	"image/draw"
 	"image/jpeg"
 	"math/bits"
 	"math/rand/v2"
@@ -120,6 +121,17 @@ func orientations(img *image.Gray) (hashes [8]uint64) {
 		hashes[i] = hash(turned)
 	}
 	return hashes
+}
+
+// Decode returns a picture that JPEG encoded, or an edit of it. Other bytes make it panic.
+func Decode(b []byte) *image.RGBA {
+	img, err := jpeg.Decode(bytes.NewReader(b))
+	if err != nil {
+		panic(fmt.Sprintf("decode a drawn picture: %v", err))
+	}
+	out := image.NewRGBA(image.Rect(0, 0, img.Bounds().Dx(), img.Bounds().Dy()))
+	draw.Draw(out, out.Rect, img, img.Bounds().Min, draw.Src)
+	return out
 }
 
 // JPEG encodes a picture.

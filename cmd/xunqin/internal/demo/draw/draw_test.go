@@ -3,24 +3,10 @@ package draw
 import (
 	"bytes"
 	"image"
-	"image/draw"
-	"image/jpeg"
 	"math/bits"
 	"math/rand/v2"
 	"testing"
 )
-
-// decode returns a JPEG as the picture whose hash the tests compare.
-func decode(t *testing.T, b []byte) *image.RGBA {
-	t.Helper()
-	img, err := jpeg.Decode(bytes.NewReader(b))
-	if err != nil {
-		t.Fatal(err)
-	}
-	out := image.NewRGBA(image.Rect(0, 0, img.Bounds().Dx(), img.Bounds().Dy()))
-	draw.Draw(out, out.Rect, img, img.Bounds().Min, draw.Src)
-	return out
-}
 
 // The pictures are small here, which changes nothing but the time: a hash sees 64 x 64.
 func TestAnyTwoOfFiveHundredPicturesAreFarApart(t *testing.T) {
@@ -46,7 +32,7 @@ func TestPicturesOfFullSizeAreFarApartAsPosted(t *testing.T) {
 	a := NewAlbum(5, 1000, 750)
 	var hashes []uint64
 	for range 40 {
-		hashes = append(hashes, hash(shrink(decode(t, JPEG(a.Next(), 80)))))
+		hashes = append(hashes, hash(shrink(Decode(JPEG(a.Next(), 80)))))
 	}
 	for i, h := range hashes {
 		for j, other := range hashes[:i] {
@@ -66,14 +52,14 @@ func TestNearEditsStayNearAndFarEditsDoNot(t *testing.T) {
 		img := a.Next()
 		h := hash(shrink(img))
 		for _, e := range Near() {
-			d := bits.OnesCount64(h ^ hash(shrink(decode(t, e.Apply(img, r)))))
+			d := bits.OnesCount64(h ^ hash(shrink(Decode(e.Apply(img, r)))))
 			most[e] = max(most[e], d)
 			if d > 10 {
 				t.Errorf("%s of picture %d is %d away, want 10 at most", e, i, d)
 			}
 		}
 		for _, e := range Far() {
-			if bits.OnesCount64(h^hash(shrink(decode(t, e.Apply(img, r))))) > 10 {
+			if bits.OnesCount64(h^hash(shrink(Decode(e.Apply(img, r))))) > 10 {
 				far[e]++
 			}
 		}
@@ -114,7 +100,7 @@ func TestCompositesAreWholeAndFarApart(t *testing.T) {
 	var hashes []uint64
 	for i := range n {
 		b := c.JPEG(i)
-		img := decode(t, b)
+		img := Decode(b)
 		if img.Rect.Dx() != CompositeWidth || img.Rect.Dy() != CompositeHeight {
 			t.Fatalf("picture %d is %v", i, img.Rect)
 		}
@@ -132,7 +118,7 @@ func TestCompositesAreWholeAndFarApart(t *testing.T) {
 // The strips of a composite are where they were in the pictures they come from.
 func TestCompositeShowsItsStrips(t *testing.T) {
 	c := NewComposites(1, 1)
-	got := decode(t, c.JPEG(0))
+	got := Decode(c.JPEG(0))
 	var drawn [sources]*image.RGBA
 	for i, a := 0, NewAlbum(1, CompositeWidth, CompositeHeight); i < sources; i++ {
 		drawn[i] = a.Next()
