@@ -1,0 +1,320 @@
+package feed_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/text/encoding/simplifiedchinese"
+
+	"xunqin/crawler"
+	"xunqin/crawler/crawlertest"
+	"xunqin/crawler/feed"
+)
+
+func config(base, more string) json.RawMessage {
+	return json.RawMessage(fmt.Sprintf(`{"url":%q%s}`, base+"/feed", more))
+}
+
+func source(site *crawlertest.Site, more string) crawler.Source {
+	return crawler.Source{Config: config(site.URL, more), Rate: crawler.Rate{Every: crawler.NoPause}}
+}
+
+// blog is an Atom feed of numbered entries, ten a page, newest first.
+type blog struct{ last int }
+
+func (b *blog) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	n, _ := strconv.Atoi(r.URL.Query().Get("page"))
+	var s strings.Builder
+	s.WriteString(`<?xml version="1.0"?><feed xmlns="http://www.w3.org/2005/Atom"><title>b</title>`)
+	from := b.last - n*10
+	if from > 10 {
+		fmt.Fprintf(&s, `<link rel="next" href="/feed?page=%d"/>`, n+1)
+	}
+	for id := from; id > max(from-10, 0); id-- {
+		fmt.Fprintf(&s, `<entry><id>tag:%d</id><title>post %d</title><updated>2026-01-20T06:30:12Z</updated><link href="/p/%d"/></entry>`, id, id, id)
+	}
+	s.WriteString(`</feed>`)
+	w.Header().Set("Content-Type", "application/atom+xml")
+	fmt.Fprint(w, s.String())
+}
+
+func TestReader(t *testing.T) {
+	crawlertest.Run(t, crawlertest.Suite{
+		Reader: feed.Reader{},
+		Config: func(base string) json.RawMessage { return config(base, `,"backfill":10`) },
+		Path:   "/feed",
+		Site: func(string) (http.Handler, []string) {
+			var want []string
+			for id := 1; id <= 35; id++ {
+				want = append(want, fmt.Sprintf("tag:%d", id))
+			}
+			return &blog{35}, want
+		},
+		Empty: crawlertest.Body("application/rss+xml", `<rss version="2.0"><channel><title>empty</title></channel></rss>`),
+	})
+}
+
+// read runs once, commits the cursor and returns the posts.
+func read(t *testing.T, d *crawler.Door, src *crawler.Source) ([]crawler.Post, crawler.Stats) {
+	t.Helper()
+	var posts []crawler.Post
+	stats, err := d.Run(t.Context(), feed.Reader{}, *src, func(_ context.Context, p crawler.Page) error {
+		posts = append(posts, p.Posts...)
+		src.Cursor = p.Cursor
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return posts, stats
+}
+
+// readOne serves one document and reads it.
+func readOne(t *testing.T, contentType, body, more string) ([]crawler.Post, *crawlertest.Site) {
+	t.Helper()
+	site := crawlertest.NewSite(t)
+	site.Handle("/feed", crawlertest.Body(contentType, body))
+	src := source(site, more)
+	posts, _ := read(t, crawlertest.NewDoor(t, site), &src)
+	return posts, site
+}
+
+func TestLaterRunsGoBackUntilSomethingKnown(t *testing.T) {
+	site := crawlertest.NewSite(t)
+	b := &blog{100}
+	site.Fallback(b)
+	d := crawlertest.NewDoor(t, site)
+	src := source(site, "")
+	if posts, _ := read(t, d, &src); len(posts) != 10 {
+		t.Errorf("first run: %d posts, want one page", len(posts))
+	}
+	b.last = 135
+	posts, stats := read(t, d, &src)
+	if len(posts) != 35 || stats.Pages != 4 {
+		t.Errorf("second run: %d posts on %d pages, want the 35 that are new on 4", len(posts), stats.Pages)
+	}
+	if posts, stats := read(t, d, &src); len(posts) != 0 || stats.Fetched != 1 {
+		t.Errorf("third run: %d posts, %+v", len(posts), stats)
+	}
+}
+
+func TestChangedItemComesAgainAndUnchangedOnesDoNot(t *testing.T) {
+	const rss = `<rss version="2.0"><channel><title>t</title><item><guid>1</guid><title>one</title></item><item><guid>2</guid><title>%s</title></item></channel></rss>`
+	site := crawlertest.NewSite(t)
+	site.Handle("/feed", crawlertest.Body("application/rss+xml", fmt.Sprintf(rss, "two")))
+	d := crawlertest.NewDoor(t, site)
+	src := source(site, "")
+	read(t, d, &src)
+	site.Handle("/feed", crawlertest.Body("application/rss+xml", fmt.Sprintf(rss, "two, and found")))
+	posts, _ := read(t, d, &src)
+	if len(posts) != 1 || posts[0].NativeID != "2" || posts[0].Text != "two, and found" {
+		t.Errorf("got %+v", posts)
+	}
+}
+
+func TestUnchangedFeedCostsOne304(t *testing.T) {
+	site := crawlertest.NewSite(t)
+	site.Handle("/feed", crawlertest.Tagged("application/rss+xml", `W/"a\b"`, `<rss version="2.0"><channel><title>t</title><item><guid>1</guid></item></channel></rss>`))
+	d := crawlertest.NewDoor(t, site)
+	src := source(site, "")
+	read(t, d, &src)
+	cursor := string(src.Cursor)
+	posts, stats := read(t, d, &src)
+	if len(posts) != 0 || stats.NotModified != 1 || stats.Pages != 0 || string(src.Cursor) != cursor {
+		t.Errorf("got %d posts, %+v", len(posts), stats)
+	}
+}
+
+func TestNextPageOnAnotherHostIsNotFollowed(t *testing.T) {
+	other := crawlertest.NewSite(t)
+	site := crawlertest.NewSite(t)
+	site.Handle("/feed", crawlertest.Body("application/feed+json", `{"version":"https://jsonfeed.org/version/1.1","title":"t","next_url":"`+other.URL+`/2","items":[{"id":"1","content_text":"a"}]}`))
+	src := source(site, `,"backfill":5`)
+	read(t, crawlertest.NewDoor(t, site, other), &src)
+	if n := len(other.Asked()); n != 0 {
+		t.Errorf("%d requests reached the other host", n)
+	}
+}
+
+func TestRSSItem(t *testing.T) {
+	posts, site := readOne(t, "application/rss+xml", `<?xml version="1.0" encoding="UTF-8"?>
+<rss version="2.0" xmlns:content="http://purl.org/rss/1.0/modules/content/" xmlns:dc="http://purl.org/dc/elements/1.1/" xmlns:atom="http://www.w3.org/2005/Atom" xmlns:media="http://search.yahoo.com/mrss/">
+<channel><title>寻亲</title><link>https://news.example/</link><atom:link href="https://wrong.example:8080/feed/" rel="self"/><language>zh-CN</language>
+<item><title>看到孩子 &#038; 老人</title><link>/p/11</link><guid isPermaLink="false">https://news.example/?p=11</guid><dc:creator><![CDATA[editor]]></dc:creator>
+<pubDate>Tue, 20 Jan 2026 14:30:12 +0800</pubDate><category><![CDATA[随手拍]]></category><description><![CDATA[阳光路，约6岁&hellip;]]></description>
+<content:encoded><![CDATA[<p>阳光路，约6岁</p><img src="u/a-300x200.jpg" alt="red" srcset="u/a-300x200.jpg 300w, /u/a.jpg 1600w"><img src="data:image/gif;base64,R0" data-src="/u/c.jpg"><img src="/pixel.gif" width="1" height="1">]]></content:encoded>
+<enclosure url="/u/a.jpg" length="0" type="image/jpeg"/><enclosure url="/u/noext" length=""/><enclosure url="/u/talk.mp3" type="audio/mpeg"/></item>
+<item><title>group</title><guid>10</guid><pubDate>Mon, 19 Jan 2026 08:00:00 GMT</pubDate>
+<media:group><media:content url="https://news.example/u/b-s.jpg" type="image/jpeg" width="200"/><media:content url="https://news.example/u/b.jpg" medium="image" width="1600" height="1200"/><media:content url="https://news.example/u/b.mp4" type="video/mp4" medium="video"/></media:group>
+<media:content url="https://secure.gravatar.com/avatar/x?s=96" medium="image"/><media:content url="https://news.example/v.mp4" type="video/mp4"><media:thumbnail url="https://news.example/v.jpg"/></media:content>
+<media:thumbnail url="https://news.example/u/b-150.jpg" width="150" height="150"/></item>
+<item><title>only a thumbnail</title><link>https://news.example/p/9</link><media:thumbnail url="/t.jpg" width="150" height="100"/></item>
+<item><description>neither id nor link</description></item>
+</channel></rss>`, "")
+	want := []crawler.Post{{
+		NativeID: "https://news.example/?p=11", URL: site.URL + "/p/11", Kind: "post", AuthorID: "editor", AuthorName: "editor",
+		Text: "看到孩子 & 老人\n阳光路，约6岁", Lang: "zh-CN", RawAt: "Tue, 20 Jan 2026 14:30:12 +0800",
+		At: time.Date(2026, 1, 20, 6, 30, 12, 0, time.UTC), Precision: crawler.PrecisionSecond, Tags: []string{"随手拍"},
+		Photos: []crawler.PhotoURL{
+			{URL: site.URL + "/u/a.jpg", MIME: "image/jpeg", Alt: "red", Fallback: []string{site.URL + "/p/u/a-300x200.jpg"}},
+			{URL: site.URL + "/u/noext"},
+			{URL: site.URL + "/u/c.jpg"},
+		},
+	}, {
+		NativeID: "10", Kind: "post", Text: "group", Lang: "zh-CN", RawAt: "Mon, 19 Jan 2026 08:00:00 GMT",
+		At: time.Date(2026, 1, 19, 8, 0, 0, 0, time.UTC), Precision: crawler.PrecisionSecond,
+		Photos: []crawler.PhotoURL{
+			{URL: "https://news.example/u/b.jpg", Width: 1600, Height: 1200, Fallback: []string{"https://news.example/u/b-s.jpg"}},
+			{URL: "https://news.example/v.jpg"},
+		},
+	}, {
+		NativeID: "https://news.example/p/9", URL: "https://news.example/p/9", Kind: "post", Text: "only a thumbnail", Lang: "zh-CN",
+		Photos: []crawler.PhotoURL{{URL: "https://news.example/t.jpg", Width: 150, Height: 100}},
+	}, {
+		NativeID: "sha256:Xps-Qv66Lw1L", Kind: "post", Text: "neither id nor link", Lang: "zh-CN",
+	}}
+	if diff := cmp.Diff(want, posts); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestAtomEntry(t *testing.T) {
+	posts, site := readOne(t, "application/atom+xml", `<?xml version="1.0" encoding="utf-8"?>
+<feed xmlns="http://www.w3.org/2005/Atom"><title>示例</title><id>f</id><updated>2026-01-20T06:30:12Z</updated><author><name>feed author</name></author>
+<entry><title type="html">约6岁 &amp;amp; 独自</title><id>tag:example.org,2026:1</id><link rel="alternate" href="/1"/><link rel="enclosure" type="image/jpeg" length="412345" href="/1.jpg"/>
+<published>2026-01-20T14:30:12+08:00</published><updated>2026-01-20T15:00:00+08:00</updated><content type="html">&lt;p&gt;阳光路&lt;/p&gt;&lt;img src="1b.jpg"&gt;</content></entry></feed>`, `,"kind":"notice"`)
+	want := []crawler.Post{{
+		NativeID: "tag:example.org,2026:1", URL: site.URL + "/1", Kind: "notice", AuthorID: "feed author", AuthorName: "feed author",
+		Text: "约6岁 & 独自\n阳光路", RawAt: "2026-01-20T14:30:12+08:00", At: time.Date(2026, 1, 20, 6, 30, 12, 0, time.UTC),
+		EditedAt: time.Date(2026, 1, 20, 7, 0, 0, 0, time.UTC), Precision: crawler.PrecisionSecond,
+		Photos: []crawler.PhotoURL{{URL: site.URL + "/1.jpg", MIME: "image/jpeg"}, {URL: site.URL + "/1b.jpg"}},
+	}}
+	if diff := cmp.Diff(want, posts); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestJSONFeedItem(t *testing.T) {
+	posts, _ := readOne(t, "application/feed+json", `{"version":"https://jsonfeed.org/version/1.1","title":"示例","language":"zh","items":[
+		{"id":"1","url":"https://b.example/1","title":"约6岁","content_html":"<p>阳光路</p><img src=\"/1b.jpg\">","image":"https://b.example/1.jpg","banner_image":"https://b.example/ban.jpg",
+		 "date_published":"2026-01-20T14:30:12+08:00","authors":[{"name":"spotter"}],"tags":["随手拍"],
+		 "attachments":[{"url":"https://b.example/1c.jpg","mime_type":"image/jpeg"},{"url":"https://b.example/1.mp3","mime_type":"audio/mpeg"}]},
+		{"id":2,"content_text":"a < b & <c>"}]}`, "")
+	want := []crawler.Post{{
+		NativeID: "1", URL: "https://b.example/1", Kind: "post", AuthorID: "spotter", AuthorName: "spotter", Text: "约6岁\n阳光路", Lang: "zh",
+		RawAt: "2026-01-20T14:30:12+08:00", At: time.Date(2026, 1, 20, 6, 30, 12, 0, time.UTC), Precision: crawler.PrecisionSecond, Tags: []string{"随手拍"},
+		Photos: []crawler.PhotoURL{
+			{URL: "https://b.example/1c.jpg", MIME: "image/jpeg"}, {URL: "https://b.example/1.jpg"},
+			{URL: "https://b.example/ban.jpg"}, {URL: "https://b.example/1b.jpg"},
+		},
+	}, {NativeID: "2", Kind: "post", Text: "a < b & <c>", Lang: "zh"}}
+	if diff := cmp.Diff(want, posts); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestDatesHaveTheirPrecisionAndZone(t *testing.T) {
+	at := func(d, h, m, s int) time.Time { return time.Date(2026, 1, d, h, m, s, 0, time.UTC) }
+	for _, c := range []struct {
+		raw, zone string
+		want      time.Time
+		precision crawler.Precision
+	}{
+		{"Tue, 20 Jan 2026 14:30:12 +0800", "", at(20, 6, 30, 12), crawler.PrecisionSecond},
+		{"Tue, 20 Jan 2026 14:30 GMT", "", at(20, 14, 30, 0), crawler.PrecisionMinute},
+		{"Tue, 20 Jan 2026 14:30:12 EST", "", at(20, 19, 30, 12), crawler.PrecisionSecond},
+		{"Tue, 20 Jan 2026 14:30:12 CST", "Asia/Shanghai", at(20, 6, 30, 12), crawler.PrecisionSecond},
+		{"Tue, 20 Jan 2026 14:30:12 CST", "", at(20, 14, 30, 12), crawler.PrecisionDay},
+		{"2026-01-20T14:30:12Z", "", at(20, 14, 30, 12), crawler.PrecisionSecond},
+		{"2026-01-20 14:30:12", "Asia/Shanghai", at(20, 6, 30, 12), crawler.PrecisionSecond},
+		{"2026-01-20 14:30", "Asia/Shanghai", at(20, 6, 30, 0), crawler.PrecisionMinute},
+		{"2026-01-20 14:30:12", "", at(20, 14, 30, 12), crawler.PrecisionDay},
+		{"2026-01-20", "Asia/Shanghai", at(19, 16, 0, 0), crawler.PrecisionDay},
+		{"2026年1月20日 14:30", "Asia/Shanghai", at(20, 6, 30, 0), crawler.PrecisionMinute},
+		{"yesterday", "Asia/Shanghai", time.Time{}, crawler.PrecisionUnknown},
+		{"", "", time.Time{}, crawler.PrecisionUnknown},
+	} {
+		more := ""
+		if c.zone != "" {
+			more = fmt.Sprintf(`,"zone":%q`, c.zone)
+		}
+		posts, _ := readOne(t, "application/rss+xml", `<rss version="2.0"><channel><title>t</title><item><guid>1</guid><pubDate>`+c.raw+`</pubDate></item></channel></rss>`, more)
+		if len(posts) != 1 {
+			t.Fatalf("%q: got %+v", c.raw, posts)
+		}
+		if p := posts[0]; !p.At.Equal(c.want) || p.Precision != c.precision || p.RawAt != c.raw {
+			t.Errorf("%q in %q: got %v, %q, raw %q, want %v, %q", c.raw, c.zone, p.At, p.Precision, p.RawAt, c.want, c.precision)
+		}
+	}
+}
+
+func TestCharsetsOfFeeds(t *testing.T) {
+	gbk, err := simplifiedchinese.GBK.NewEncoder().String(`<?xml version="1.0" encoding="gb2312"?><rss version="2.0"><channel><title>t</title><item><title>约六岁的孩子</title></item></channel></rss>`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, contentType := range []string{"application/xml", "text/xml; charset=gbk", "text/html; charset=utf-8", ""} {
+		posts, _ := readOne(t, contentType, gbk, "")
+		if len(posts) != 1 || posts[0].Text != "约六岁的孩子" {
+			t.Errorf("%s: got %+v", contentType, posts)
+		}
+	}
+}
+
+func TestHostileFeedsAreRefused(t *testing.T) {
+	deep := strings.Repeat("<x:a xmlns:x='u'>", 200_000)
+	for name, body := range map[string]string{
+		"deep":         `<rss version="2.0"><channel><item>` + deep,
+		"deep atom":    `<feed xmlns="http://www.w3.org/2005/Atom"><entry><content type="xhtml">` + strings.Repeat("<div>", 400_000),
+		"many items":   `<rss version="2.0"><channel>` + strings.Repeat("<item></item>", 3000) + `</channel></rss>`,
+		"other JSON":   `{"items":[{"id":"1"}]}`,
+		"other XML":    `<?xml version="1.0"?><urlset><url/></urlset>`,
+		"broken":       `<rss version="2.0"><channel><item><title>a</title>`,
+		"null item":    `{"version":"https://jsonfeed.org/version/1","items":[null]}`,
+		"nested array": `{"version":"https://jsonfeed.org/version/1","items":` + strings.Repeat("[", 100_000),
+	} {
+		site := crawlertest.NewSite(t)
+		site.Handle("/feed", crawlertest.Body("application/xml", body))
+		_, err := crawlertest.NewDoor(t, site).Run(t.Context(), feed.Reader{}, source(site, ""), func(context.Context, crawler.Page) error { return nil })
+		if ref, ok := errors.AsType[*crawler.Refusal](err); !ok || ref.Name != crawler.RefusedNotFeed {
+			t.Errorf("%s: got %v, want not-feed", name, err)
+		}
+	}
+}
+
+func TestEntitiesOfADocumentAreNotExpanded(t *testing.T) {
+	posts, _ := readOne(t, "application/xml", `<?xml version="1.0"?><!DOCTYPE rss [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;"><!ENTITY x SYSTEM "file:///etc/hostname">]>
+<rss version="2.0"><channel><title>t</title><item><guid>1</guid><title>&b;&x;|end</title></item></channel></rss>`, "")
+	if len(posts) != 1 || !strings.Contains(posts[0].Text, "|end") || len(posts[0].Text) > 20 {
+		t.Errorf("got %+v", posts)
+	}
+}
+
+func TestHTMLPageSaysWhereItsFeedIs(t *testing.T) {
+	site := crawlertest.NewSite(t)
+	site.Handle("/feed", crawlertest.Body("text/html", `<!doctype html><html><head><link rel="alternate" type="application/rss+xml" href="/rss.xml"></head><body></body></html>`))
+	_, err := crawlertest.NewDoor(t, site).Run(t.Context(), feed.Reader{}, source(site, ""), func(context.Context, crawler.Page) error { return nil })
+	ref, ok := errors.AsType[*crawler.Refusal](err)
+	if !ok || ref.Name != crawler.RefusedNotFeed || !strings.Contains(ref.Detail, site.URL+"/rss.xml") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestConfigurationFaultsAreNamed(t *testing.T) {
+	for _, bad := range []string{
+		`{"url":"feed.xml"}`, `{"url":"ftp://h/feed"}`, `{"url":"https://u:p@h/feed"}`, `{"url":"https://h/feed","kind":"rumour"}`,
+		`{"url":"https://h/feed","backfill":1001}`, `{"url":"https://h/feed","zone":"Mars/Base"}`,
+	} {
+		if (feed.Reader{}).Check(json.RawMessage(bad)) == nil {
+			t.Errorf("%s passed", bad)
+		}
+	}
+}
