@@ -8,11 +8,14 @@ import (
 )
 
 // loopback gives the address of a host, with or without a port, that is
-// written as a loopback address. A name is never one: what it resolves to can
-// change between two questions.
+// written as a loopback address or is localhost (RFC 6761, 6.3). No other name
+// is one: what it resolves to can change between two questions.
 func loopback(host string) (netip.Addr, bool) {
 	if h, _, err := net.SplitHostPort(host); err == nil {
 		host = h
+	}
+	if strings.EqualFold(host, "localhost") {
+		return netip.AddrFrom4([4]byte{127, 0, 0, 1}), true
 	}
 	addr, err := netip.ParseAddr(strings.Trim(host, "[]"))
 	if err != nil {

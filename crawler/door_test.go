@@ -271,7 +271,7 @@ func TestManyPicturesAskForRobotsOnce(t *testing.T) {
 }
 
 func TestNothingBeyondLoopbackWithoutContact(t *testing.T) {
-	for _, address := range []string{"http://example.org/", "http://localhost/", "http://8.8.8.8/"} {
+	for _, address := range []string{"http://example.org/", "http://localhost.example.org/", "http://8.8.8.8/"} {
 		_, err := new(crawler.Door).Run(t.Context(), get(address, false, crawler.Request{}, nil), quick, accept)
 		if !errors.Is(err, crawler.ErrNoContact) {
 			t.Errorf("%s: got %v", address, err)
@@ -515,8 +515,8 @@ func TestNoPauseIsForAllowedLoopbackAlone(t *testing.T) {
 	allow := []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("8.0.0.0/8")}
 	rate := crawler.Rate{Every: crawler.NoPause}
 	for host, ok := range map[string]bool{
-		"127.0.0.1": true, "127.0.0.1:8080": true, "[::ffff:127.0.0.1]:80": true,
-		"[::1]:80": false, "8.8.8.8": false, "localhost": false, "example.org:80": false, "127.0.0.1.example.org": false,
+		"127.0.0.1": true, "localhost:80": true, "127.0.0.1:8080": true, "[::ffff:127.0.0.1]:80": true,
+		"[::1]:80": false, "8.8.8.8": false, "localhost.example.org": false, "example.org:80": false, "127.0.0.1.example.org": false,
 	} {
 		if err := rate.Check(host, allow); (err == nil) != ok {
 			t.Errorf("%s: got %v", host, err)
