@@ -106,6 +106,7 @@ func TestRefusalsHaveTheirNames(t *testing.T) {
 		{"to a private address", crawlertest.Redirect("http://10.0.0.1/a"), "address-refused", "address-refused", "address-refused"},
 		{"to the metadata service", crawlertest.Redirect("http://169.254.169.254/latest"), "address-refused", "address-refused", "address-refused"},
 		{"to another port", crawlertest.Redirect("http://127.0.0.1:1/"), "address-refused", "address-refused", "address-refused"},
+		{"to what is no address", crawlertest.Redirect("http://[::1"), "bad-url", "bad-url", "bad-url"},
 		{"to a file", crawlertest.Redirect("file:///etc/passwd"), "bad-url", "bad-url", "bad-url"},
 		{"to user info", crawlertest.Redirect("http://u:p@127.0.0.1/"), "bad-url", "bad-url", "bad-url"},
 		{"to a decimal address", crawlertest.Redirect("http://2130706433/"), "bad-url", "bad-url", "bad-url"},

@@ -295,9 +295,8 @@ func (f *Fetcher) roundTrip(u *url.URL, req *http.Request) (*http.Response, erro
 	if p.err != nil {
 		return nil, p.err
 	}
-	// colly gets text as UTF-8 and no redirect to follow.
+	// colly gets text as UTF-8.
 	h, body := p.reply.header.Clone(), p.reply.body
-	h.Del("Location")
 	if d, ok := text(p.reply); ok {
 		body = d.Text
 		media, _, err := mime.ParseMediaType(h.Get("Content-Type"))
