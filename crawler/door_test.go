@@ -318,6 +318,29 @@ func TestAuthorizationStaysWithItsOrigin(t *testing.T) {
 	}
 }
 
+func TestFiveRedirectsAreFollowedAndNoSixth(t *testing.T) {
+	site := crawlertest.NewSite(t)
+	for i := range 8 {
+		site.Handle(fmt.Sprintf("/%d", i), crawlertest.Redirect(fmt.Sprintf("/%d", i+1)))
+	}
+	site.Handle("/8", crawlertest.Body("application/json", "{}"))
+	d := crawlertest.NewDoor(t, site)
+	for _, asJSON := range []bool{true, false} {
+		var a crawler.Answer
+		stats, got := run(t, d, get(site.URL+"/3", asJSON, crawler.Request{}, &a))
+		if got != "" || a.URL != site.URL+"/8" || stats.Asked != 6 {
+			t.Errorf("five: got %q, %s, %+v", got, a.URL, stats)
+		}
+		stats, got = run(t, d, get(site.URL+"/2", asJSON, crawler.Request{}, &a))
+		if got != crawler.RefusedRedirects || stats.Asked != 6 {
+			t.Errorf("six: got %q, %+v", got, stats)
+		}
+	}
+	if n := site.Count("/8"); n != 2 {
+		t.Errorf("the end was asked for %d times, want 2", n)
+	}
+}
+
 func TestUnchangedPageIsNotModified(t *testing.T) {
 	site := crawlertest.NewSite(t)
 	site.Handle("/a", crawlertest.Tagged("text/plain", `W/"x y"`, "a"))
