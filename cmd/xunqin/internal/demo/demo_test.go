@@ -195,7 +195,7 @@ func TestFollowingLinksMissesNothing(t *testing.T) {
 		var older []string
 		page := timeline(t, first)
 		newest := page.prev
-		for page.IDs != nil {
+		for page.IDs != nil && len(older) <= n {
 			older = append(older, page.IDs...)
 			page = timeline(t, page.next)
 		}
@@ -213,7 +213,7 @@ func TestFollowingLinksMissesNothing(t *testing.T) {
 			w.add(p)
 		}
 		var newer []string
-		for page = timeline(t, newest); page.IDs != nil; page = timeline(t, page.prev) {
+		for page = timeline(t, newest); page.IDs != nil && len(newer) <= grow; page = timeline(t, page.prev) {
 			newer = append(slices.Clone(page.IDs), newer...)
 		}
 		want = nil

@@ -15,6 +15,7 @@ var (
 		"天桥", "火车站出站口", "长途汽车站", "菜市场门口", "地铁口", "步行街", "医院门口", "公园南门",
 		"商场门口", "学校路口", "过街地下通道", "夜市", "立交桥下", "超市旁边", "公交站台", "庙会门口",
 	}
+	streets = []string{"样本路", "范例大街", "演示巷", "模拟东路"}
 	townsEn = []string{"Exampleton", "Sample City", "Mockford", "Testbridge", "Placeholm"}
 	spotsEn = []string{
 		"the footbridge", "the railway station", "the bus terminal", "the night market", "the hospital gate",
@@ -86,6 +87,9 @@ func words(r *rand.Rand, s sighting, at time.Time) (text, language string) {
 	place := pick(r, cities) + pick(r, districts)
 	if r.IntN(3) == 0 {
 		place = pick(r, provinces) + place
+	}
+	if r.IntN(6) == 0 {
+		place += fmt.Sprintf("%s%d号", pick(r, streets), 1+r.IntN(300))
 	}
 	place += pick(r, spots)
 	child := "男孩"
