@@ -1,17 +1,16 @@
 package desk
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
 	"database/sql"
-	"encoding/hex"
 	"errors"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
+	"net/netip"
 	"net/url"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
@@ -20,9 +19,18 @@ import (
 
 	"xunqin/cmd/xunqin/internal/auth"
 	"xunqin/cmd/xunqin/internal/locale"
+	"xunqin/crawler"
+	"xunqin/crawler/feed"
+	"xunqin/crawler/guard"
+	"xunqin/crawler/mastodon"
+	"xunqin/pipeline"
+	"xunqin/pipeline/blob"
+	"xunqin/pipeline/notify"
+	"xunqin/pipeline/photo"
 	"xunqin/pipeline/record"
 	"xunqin/pipeline/record/policy"
 	"xunqin/pipeline/record/recordtest"
+	"xunqin/search/embedded"
 )
 
 // site is a desk on a real server over a real record.
@@ -64,29 +72,14 @@ func (s *site) pass(d time.Duration) {
 	s.now = s.now.Add(d)
 }
 
-func mark(purpose, text string) string {
-	h := hmac.New(sha256.New, []byte("key of the tests"))
-	io.WriteString(h, purpose+"\x00"+text)
-	return hex.EncodeToString(h.Sum(nil)[:16])
-}
-
-// seal is no seal: the tests' secrets guard nothing.
-func seal(purpose string, plain []byte) []byte { return append([]byte(purpose+":"), plain...) }
-
-func unseal(purpose string, sealed []byte) ([]byte, error) {
-	if plain, ok := strings.CutPrefix(string(sealed), purpose+":"); ok {
-		return []byte(plain), nil
-	}
-	return nil, errors.New("not sealed for this")
-}
-
 // passphraseHash is of passphrase, at the least cost that argon2 allows, so that hundreds of sign-ins take no time.
 const (
 	passphrase     = "correct horse battery"
 	passphraseHash = "$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHRzYWx0c2FsdA$uxWTSOnvlCJwDdrvGjf7x3xvw771mTCJHUN5gdfCrTw"
 )
 
-// newSite starts a desk. Changes are made to the Server before its handler is built.
+// newSite starts a desk over a real pipeline that may read loopback. Changes are made to the Server before its handler is
+// built.
 func newSite(t testing.TB, changes ...func(*site)) *site {
 	t.Helper()
 	s := &site{now: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC), log: &lockedBuffer{}}
@@ -98,9 +91,9 @@ func newSite(t testing.TB, changes ...func(*site)) *site {
 	rules.Limits.AnswerStep = policy.Duration(time.Millisecond) // how long answers wait is a test of its own
 	records := recordtest.Open(t)
 	records.Now = s.clock
+	log := slog.New(slog.NewJSONHandler(s.log, nil))
 	s.Server = &Server{
-		Records: records, Texts: texts, Policy: rules, Now: s.clock, Mark: mark,
-		Log: slog.New(slog.NewJSONHandler(s.log, nil)), BaseURL: "http://desk.test", Least: time.Minute,
+		Records: records, Pipeline: newPipeline(t, records, rules, log, s.clock), Texts: texts, Policy: rules, Now: s.clock, Log: log, BaseURL: "http://desk.test",
 	}
 	for _, change := range changes {
 		change(s)
@@ -118,9 +111,43 @@ func newSite(t testing.TB, changes ...func(*site)) *site {
 	return s
 }
 
+func newPipeline(t testing.TB, records *record.Store, rules policy.Policy, log *slog.Logger, now func() time.Time) *pipeline.Pipeline {
+	t.Helper()
+	dir := t.TempDir()
+	keys, err := blob.CreateKeys(filepath.Join(dir, "keys"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	pictures, err := blob.OpenFiles(filepath.Join(dir, "pictures"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	index, err := embedded.Open(t.Context(), filepath.Join(dir, "index.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &pipeline.Pipeline{
+		Records: records, Index: index, Blobs: &blob.Sealed{Store: pictures, Keys: keys}, Keys: keys,
+		Door: &crawler.Door{Guard: &guard.Dialer{AllowCIDRs: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}, Pace: &record.Pace{Store: records},
+			Robots: &record.Robots{Store: records}, Version: "test", Now: now},
+		Readers: map[string]crawler.Reader{"feed": feed.Reader{}, "mastodon": &mastodon.Reader{}}, Senders: map[string]notify.Sender{},
+		Policy: rules, Budget: photo.NewBudget(64 << 20), Log: log, Now: now, BaseURL: "http://desk.test", Alone: true,
+	}
+	if err := p.Open(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := errors.Join(index.Close(), keys.Close()); err != nil {
+			t.Error(err)
+		}
+	})
+	return p
+}
+
 func newGate(t testing.TB, s *site, factor bool) *auth.Gate {
 	t.Helper()
-	g, err := auth.New(auth.Options{Records: s.Records, Policy: s.Policy, Log: s.Log, Now: s.clock, BaseURL: s.BaseURL, Mark: mark, Seal: seal, Open: unseal, SecondFactor: factor})
+	keys := s.Pipeline.Keys
+	g, err := auth.New(auth.Options{Records: s.Records, Policy: s.Policy, Log: s.Log, Now: s.clock, BaseURL: s.BaseURL, Mark: keys.Pseudonym, Seal: keys.Seal, Open: keys.Open, SecondFactor: factor})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -148,7 +148,7 @@ func (p *Page) Token() string {
 		http.SetCookie(p.W, &http.Cookie{Name: tokenCookie, Value: secret, Path: "/", HttpOnly: true, Secure: p.s.secure(), SameSite: http.SameSiteStrictMode})
 		p.R.AddCookie(&http.Cookie{Name: tokenCookie, Value: secret}) // for a second form on the page
 	}
-	return p.s.Mark("form", secret)
+	return p.s.mark("form", secret)
 }
 
 func (p *Page) checkToken() error {
@@ -156,7 +156,7 @@ func (p *Page) checkToken() error {
 		return err
 	}
 	c, err := p.R.Cookie(tokenCookie)
-	if err != nil || !hmac.Equal([]byte(p.s.Mark("form", c.Value)), []byte(p.R.PostForm.Get("token"))) {
+	if err != nil || !hmac.Equal([]byte(p.s.mark("form", c.Value)), []byte(p.R.PostForm.Get("token"))) {
 		return &Problem{Status: http.StatusForbidden, Key: "token"}
 	}
 	return nil

@@ -59,6 +59,11 @@ func (s *Server) Routes() []Route {
 		s.frameRoutes(),
 		s.signInRoutes(),
 		s.accountRoutes(),
+		s.healthRoutes(),
+		s.sourceRoutes(),
+		s.runRoutes(),
+		s.peopleRoutes(),
+		s.auditRoutes(),
 	)
 }
 

@@ -22,33 +22,23 @@ import (
 
 	"xunqin/cmd/xunqin/internal/auth"
 	"xunqin/cmd/xunqin/internal/locale"
-	"xunqin/crawler"
-	"xunqin/pipeline/blob"
+	"xunqin/pipeline"
 	"xunqin/pipeline/record"
 	"xunqin/pipeline/record/policy"
-	"xunqin/search"
 )
 
 // Server is the desk. All fields must be set but those said to be optional.
 type Server struct {
 	Records  *record.Store
-	Index    search.Index
-	Crawls   Crawls
-	Readers  map[string]crawler.Reader // by the name a source gives
-	Blobs    blob.Store
+	Pipeline *pipeline.Pipeline // open; with the index, the pictures and the keys
 	Auth     *auth.Gate
 	Texts    *locale.Catalog
 	Policy   policy.Policy
 	Log      *slog.Logger
 	Now      func() time.Time
-	Mark     func(purpose, s string) string // a keyed mark, for tokens of forms
-	BaseURL  string                         // https://desk.example.org; with https the browser is told to stay with it
-	Zone     *time.Location                 // of readers who chose none; optional, Asia/Shanghai
-	Least    time.Duration                  // the shortest interval a source's schedule may have
-	Contact  string                         // whom sites that are crawled can write to; empty when not set up
-	Version  string                         // of the program; optional
-	MailSet  bool                           // whether alerts can go by mail
-	ClientIP func(*http.Request) string     // who asks, behind a trusted proxy; optional, the connection's other end
+	BaseURL  string                     // https://desk.example.org; with https the browser is told to stay with it
+	Zone     *time.Location             // of readers who chose none; optional, Asia/Shanghai
+	ClientIP func(*http.Request) string // who asks, behind a trusted proxy; optional, the connection's other end
 
 	templates map[string]*template.Template // by language
 	assets    map[string]asset
@@ -132,6 +122,7 @@ func (s *Server) loadTemplates() error {
 		t, err := template.New("").Funcs(template.FuncMap{
 			"T":     func(key string, pairs ...any) string { return s.Texts.T(lang, key, pairs...) },
 			"Of":    func(table string, value any) string { return s.Texts.T(lang, table+"."+fmt.Sprint(value)) },
+			"why":   func(word string) string { return s.why(lang, word) },
 			"asset": func(name string) string { return "/static/" + name + "?v=" + s.assets[name].version },
 			"bad":   func(e Errors, field string) complaint { return complaint{field, e[field]} },
 		}).ParseFS(files, "templates/*.html")
@@ -141,6 +132,14 @@ func (s *Server) loadTemplates() error {
 		s.templates[lang] = t
 	}
 	return nil
+}
+
+// why is a word of the crawler or the pipeline in a language; one that has no text yet stands as it is.
+func (s *Server) why(lang, word string) string {
+	if key := "why." + word; s.Texts.Has(key) {
+		return s.Texts.T(lang, key)
+	}
+	return word
 }
 
 // headers sets what every answer carries.
@@ -163,6 +162,9 @@ func (s *Server) headers(next http.Handler) http.Handler {
 		next.ServeHTTP(w, r)
 	})
 }
+
+// mark is a keyed mark: without the key files it cannot be made for another text.
+func (s *Server) mark(purpose, text string) string { return s.Pipeline.Keys.Pseudonym(purpose, text) }
 
 func (s *Server) secure() bool { return strings.HasPrefix(s.BaseURL, "https:") }
 
@@ -280,7 +282,7 @@ func (s *Server) readyz(p *Page) error {
 	defer cancel()
 	_, err := s.Records.LastChange(ctx, nil)
 	if err == nil {
-		_, err = s.Index.Info(ctx)
+		_, err = s.Pipeline.Index.Info(ctx)
 	}
 	if err != nil {
 		s.Log.WarnContext(ctx, "not ready", "error", err)
