@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/riverqueue/river"
@@ -59,7 +60,8 @@ type later struct{ wait time.Duration }
 func (l later) Error() string { return "later" }
 
 type queue struct {
-	client *river.Client[*sql.Tx]
+	client  *river.Client[*sql.Tx]
+	working atomic.Bool
 }
 
 // step is a worker of one kind.
@@ -141,6 +143,10 @@ func (p *Pipeline) Start(ctx context.Context) error {
 	if err := p.begin(ctx); err != nil {
 		return err
 	}
+	if !p.queue.working.CompareAndSwap(false, true) {
+		return errors.New("this process works on jobs already")
+	}
+	defer p.queue.working.Store(false)
 	workCtx := context.WithoutCancel(ctx)
 	if err := p.queue.client.Start(workCtx); err != nil {
 		return fmt.Errorf("start queue: %w", err)
@@ -158,6 +164,9 @@ func (p *Pipeline) Start(ctx context.Context) error {
 		}
 	}
 }
+
+// Working reports whether this process works on jobs.
+func (p *Pipeline) Working() bool { return p.queue.working.Load() }
 
 func (p *Pipeline) begin(ctx context.Context) error {
 	if p.Alone {

@@ -24,14 +24,18 @@ const firstLook = 72 * time.Hour
 func (p *Pipeline) Follow(ctx context.Context) error {
 	p.follow.Lock()
 	defer p.follow.Unlock()
-	info, err := p.Index.Info(ctx)
-	if err != nil {
-		return fmt.Errorf("follow: %w", err)
-	}
-	return p.followFrom(ctx, info.Seq, nil)
+	return p.followFrom(ctx, p.Index, -1, nil)
 }
 
-func (p *Pipeline) followFrom(ctx context.Context, seq int64, progress func(done int)) error {
+// followFrom applies the changes after seq to an index; -1 means after the last one applied.
+func (p *Pipeline) followFrom(ctx context.Context, x search.Index, seq int64, progress func(done int)) error {
+	if seq < 0 {
+		info, err := x.Info(ctx)
+		if err != nil {
+			return fmt.Errorf("follow: %w", err)
+		}
+		seq = info.Seq
+	}
 	for {
 		list, err := p.Records.Changes(ctx, nil, seq, 500)
 		if err != nil {
@@ -54,13 +58,18 @@ func (p *Pipeline) followFrom(ctx context.Context, seq int64, progress func(done
 			}
 		}
 		seq = list[len(list)-1].Seq
-		if err := p.Index.Apply(ctx, seq, put, del); err != nil {
+		if err := x.Apply(ctx, seq, put, del); err != nil {
 			return fmt.Errorf("follow: %w", err)
 		}
 		if progress != nil {
 			progress(len(list))
 		}
 	}
+}
+
+// Rebuild fills an empty index from the record, while the old one goes on being followed and asked.
+func (p *Pipeline) Rebuild(ctx context.Context, fresh search.Index, progress func(done int)) error {
+	return p.followFrom(ctx, fresh, 0, progress)
 }
 
 // Lag is how many changes the index is behind the record.

@@ -3,9 +3,11 @@ package pipeline
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"time"
 
+	"xunqin/pipeline/blob"
 	"xunqin/pipeline/record"
 )
 
@@ -184,4 +186,82 @@ func (p *Pipeline) Erase(ctx context.Context, actor, id, reason string) error {
 
 func (p *Pipeline) bury(ctx context.Context, tx *sql.Tx, kind, what, reason string, until time.Time) error {
 	return p.Records.AddTombstone(ctx, tx, record.Tombstone{Kind: kind, Mark: p.mark(kind, what), Reason: reason, ExpiresAt: until})
+}
+
+// EraseLost makes a restored record forget what was erased since its backup: tombstones of the record it replaces are taken
+// over and obeyed, and what names a picture whose key was destroyed goes. It says how many posts and reports went.
+func (p *Pipeline) EraseLost(ctx context.Context, graves []record.Tombstone) (int, error) {
+	err := p.Records.Tx(ctx, func(tx *sql.Tx) error {
+		for _, t := range graves {
+			known, err := p.Records.Buried(ctx, tx, t.Kind, t.Mark)
+			if err != nil {
+				return err
+			}
+			if known {
+				continue
+			}
+			if err := p.Records.AddTombstone(ctx, tx, t); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return 0, err
+	}
+	gone := map[string]bool{}
+	err = p.Records.EachPost(ctx, func(post record.Post) error {
+		buried, err := p.Records.Buried(ctx, nil, record.TombNative, p.mark(record.TombNative, post.SourceID+"\x00"+post.NativeID))
+		if buried {
+			gone[post.ID] = true
+		}
+		return err
+	})
+	if err != nil {
+		return 0, err
+	}
+	err = p.Records.EachPhoto(ctx, func(ph record.Photo) error {
+		lost := false
+		for _, key := range []string{ph.Sharp, ph.Blurred, ph.Grey} {
+			if key == "" {
+				continue
+			}
+			r, err := p.Blobs.Open(ctx, key)
+			if errors.Is(err, blob.ErrNotFound) {
+				lost = true
+				continue
+			}
+			if err != nil {
+				return err
+			}
+			if err := r.Close(); err != nil {
+				return err
+			}
+		}
+		if ph.SHA256 != "" && !lost {
+			var err error
+			if lost, err = p.Records.Buried(ctx, nil, record.TombBytes, p.mark(record.TombBytes, string(rawHash(ph.SHA256)))); err != nil {
+				return err
+			}
+		}
+		if lost {
+			gone[ph.PostID+ph.ReportID] = true // one of them
+		}
+		return nil
+	})
+	if err != nil {
+		return 0, err
+	}
+	for id := range gone {
+		from := p.Records.ErasePost
+		if _, err := p.Records.Post(ctx, nil, id); record.IsNotFound(err) {
+			from = p.Records.EraseReport
+		} else if err != nil {
+			return 0, err
+		}
+		if err := p.erase(ctx, "system", "restored", id, from); err != nil {
+			return 0, err
+		}
+	}
+	return len(gone), p.scrub(ctx)
 }

@@ -36,7 +36,15 @@ func (s *Store) Buried(ctx context.Context, tx *sql.Tx, kind, mark string) (bool
 	return n > 0, err
 }
 
-// CountTombstones counts the living ones; no list of them exists.
+// Tombstones lists all living ones, for a restore alone, which takes them over into another record: no page and no other
+// command shows them.
+func (s *Store) Tombstones(ctx context.Context, tx *sql.Tx) ([]Tombstone, error) {
+	return all(ctx, "tombstones", s.from(tx), func(r scanner, t *Tombstone) error {
+		return r.Scan(&t.ID, &t.Kind, &t.Mark, &t.Sealed, &t.Reason, when{&t.CreatedAt}, when{&t.ExpiresAt})
+	}, `SELECT id, kind, mark, sealed, reason, created_at, expires_at FROM tombstones WHERE expires_at > $1`, s.now())
+}
+
+// CountTombstones counts the living ones.
 func (s *Store) CountTombstones(ctx context.Context, tx *sql.Tx) (int64, error) {
 	return one("tombstones", s.from(tx).QueryRowContext(ctx, `SELECT COUNT(*) FROM tombstones WHERE expires_at > $1`, s.now()), scanInt)
 }

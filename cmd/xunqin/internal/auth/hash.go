@@ -145,6 +145,11 @@ type PassphraseError struct {
 
 func (e *PassphraseError) Error() string { return "passphrase: " + e.Code }
 
+// Hash is the stored form of a passphrase, for an account that is made without a link.
+func (g *Gate) Hash(ctx context.Context, passphrase string) (string, error) {
+	return g.hashing.hash(ctx, passphrase)
+}
+
 // CheckPassphrase refuses, with a *PassphraseError, what is shorter than the policy asks or easily guessed.
 func (g *Gate) CheckPassphrase(name, passphrase string) error {
 	least := g.opts.Policy.Limits.Passphrase

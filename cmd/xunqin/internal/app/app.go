@@ -1,0 +1,207 @@
+// Package app opens everything the program stands on and runs its parts. A command gets an [App] from [New]; a process that
+// serves calls [App.Serve].
+package app
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"xunqin/crawler"
+	"xunqin/crawler/feed"
+	"xunqin/crawler/guard"
+	"xunqin/crawler/mastodon"
+	"xunqin/pipeline"
+	"xunqin/pipeline/blob"
+	"xunqin/pipeline/notify"
+	"xunqin/pipeline/photo"
+	"xunqin/pipeline/record"
+	"xunqin/pipeline/record/policy"
+	"xunqin/search"
+	"xunqin/search/embedded"
+)
+
+// Version is the program's version, part of the user agent.
+const Version = "0.1"
+
+// decodeBudget is how many bytes decoding pictures may use at once.
+const decodeBudget = 256 << 20
+
+// App is everything that is open.
+type App struct {
+	Options  Options
+	Records  *record.Store
+	Pipeline *pipeline.Pipeline
+	Policy   policy.Policy
+	Keys     *blob.Keys
+	Blobs    *blob.Sealed
+	Index    *search.Switch
+	Guard    *guard.Dialer
+	Log      *slog.Logger
+	Now      func() time.Time
+	// SecondFactor says that people sign in with a second factor. Only the demo, whose people and data are invented,
+	// switches it off.
+	SecondFactor bool
+	// Started is called when the desk answers, with its address.
+	Started func(address string)
+	// FirstAdmin is called once, at the first start, with the link by which the first admin gets an account.
+	FirstAdmin func(link string)
+
+	lock  *os.File
+	close []func() error
+}
+
+// Readers are the readers the program knows, by the name a source gives.
+func Readers() map[string]crawler.Reader {
+	return map[string]crawler.Reader{"mastodon": &mastodon.Reader{}, "feed": &feed.Reader{}}
+}
+
+// New opens the data folder, alone: ErrInUse when another process has it. Close what it returns.
+func New(ctx context.Context, o Options, log *slog.Logger) (*App, error) {
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(o.Data, 0o700); err != nil {
+		return nil, fmt.Errorf("data folder: %w", err)
+	}
+	a := &App{Options: o, Log: log, Now: time.Now, SecondFactor: true, Policy: policy.Default()}
+	if err := a.open(ctx); err != nil {
+		return nil, errors.Join(err, a.Close())
+	}
+	return a, nil
+}
+
+func (a *App) open(ctx context.Context) (err error) {
+	o := a.Options
+	if a.lock, err = lock(o.Data); err != nil {
+		return err
+	}
+	a.close = append(a.close, a.lock.Close)
+	if o.Policy != "" {
+		if a.Policy, err = policy.Load(o.Policy); err != nil {
+			return err
+		}
+	}
+	if err := a.openKeys(ctx); err != nil {
+		return err
+	}
+	files, err := blob.OpenFiles(filepath.Join(o.Data, "pictures"))
+	if err != nil {
+		return err
+	}
+	a.Blobs = &blob.Sealed{Store: files, Keys: a.Keys}
+	if a.Records, err = record.Open(ctx, o.dsn()); err != nil {
+		return err
+	}
+	a.close = append(a.close, a.Records.Close)
+	a.Records.Now = func() time.Time { return a.Now() }
+	a.Records.AuditKey = []byte(a.Keys.Pseudonym("audit", "chain"))
+	if err := a.openIndex(ctx); err != nil {
+		return err
+	}
+	cidrs, err := o.cidrs()
+	if err != nil {
+		return err
+	}
+	a.Guard = &guard.Dialer{AllowCIDRs: cidrs, AllowPorts: o.AllowPorts}
+	p := &pipeline.Pipeline{
+		Records: a.Records, Index: a.Index, Blobs: a.Blobs, Keys: a.Keys, Readers: Readers(), Policy: a.Policy, Budget: photo.NewBudget(decodeBudget),
+		Door: &crawler.Door{Guard: a.Guard, Pace: &record.Pace{Store: a.Records, Log: a.Log}, Robots: &record.Robots{Store: a.Records}, Version: Version, Contact: o.Contact,
+			Now: func() time.Time { return a.Now() }, Log: a.Log},
+		Log: a.Log, Now: func() time.Time { return a.Now() }, BaseURL: o.BaseURL, Alone: a.Records.Dialect() == record.SQLite,
+	}
+	if p.Senders, err = a.senders(); err != nil {
+		return err
+	}
+	a.Pipeline = p
+	return p.Open(ctx)
+}
+
+// openKeys opens the key folder, or makes it for a data folder that is new. Data without its keys would be unreadable, so new
+// keys are never made for it.
+func (a *App) openKeys(ctx context.Context) error {
+	var err error
+	a.Keys, err = blob.OpenKeys(a.Options.Keys)
+	if errors.Is(err, os.ErrNotExist) {
+		if _, gone := os.Stat(filepath.Join(a.Options.Data, "pictures")); gone == nil {
+			return fmt.Errorf("%w: the data in %s was sealed with keys that were in %s; put them back, or name their folder with --keys", err, a.Options.Data, a.Options.Keys)
+		}
+		a.Keys, err = blob.CreateKeys(a.Options.Keys)
+	}
+	if err != nil {
+		return err
+	}
+	a.close = append(a.close, a.Keys.Close)
+	return nil
+}
+
+// openIndex opens the index; one that is damaged or of other rules is thrown away, and following the record builds it anew.
+func (a *App) openIndex(ctx context.Context) error {
+	path := filepath.Join(a.Options.Data, "index.db")
+	x, err := embedded.Open(ctx, path)
+	if errors.Is(err, embedded.ErrCorrupt) || errors.Is(err, embedded.ErrOutdated) {
+		a.Log.Warn("the index is built anew", "why", err)
+		for _, f := range []string{path, path + "-wal", path + "-shm"} {
+			if err := os.Remove(f); err != nil && !errors.Is(err, os.ErrNotExist) {
+				return fmt.Errorf("index: %w", err)
+			}
+		}
+		x, err = embedded.Open(ctx, path)
+	}
+	if err != nil {
+		return err
+	}
+	a.Index = search.NewSwitch(x)
+	a.close = append(a.close, a.Index.Close)
+	info, err := x.Info(ctx)
+	if err != nil {
+		return err
+	}
+	if last, err := a.Records.LastChange(ctx, nil); err != nil {
+		return err
+	} else if info.Seq > last {
+		return fmt.Errorf("the index at %s is of another record (change %d, the record is at %d); delete it, it will be built anew", path, info.Seq, last)
+	}
+	return nil
+}
+
+func (a *App) senders() (map[string]notify.Sender, error) {
+	client := &http.Client{Transport: guard.Transport(a.Guard), Timeout: 30 * time.Second,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	senders := map[string]notify.Sender{record.Webhook: &notify.Webhook{Client: client}}
+	if a.Options.MailHost == "" {
+		return senders, nil
+	}
+	password := ""
+	if f := a.Options.MailPasswordFile; f != "" {
+		b, err := os.ReadFile(f)
+		if err != nil {
+			return nil, fmt.Errorf("mail password: %w", err)
+		}
+		password = strings.TrimSpace(string(b))
+	}
+	senders[record.Mail] = &notify.Mail{Host: a.Options.MailHost, From: a.Options.MailFrom, User: a.Options.MailUser, Password: password, Dial: a.Guard.DialContext}
+	return senders, nil
+}
+
+// Close closes everything, the last opened first.
+func (a *App) Close() error {
+	var errs []error
+	for i := len(a.close) - 1; i >= 0; i-- {
+		errs = append(errs, a.close[i]())
+	}
+	a.close = nil
+	return errors.Join(errs...)
+}
+
+// Audit appends a line to the audit log outside any other change.
+func (a *App) Audit(ctx context.Context, actor, action, object, detail string) error {
+	return a.Records.Tx(ctx, func(tx *sql.Tx) error { return a.Records.Audit(ctx, tx, actor, action, object, detail) })
+}

@@ -1,0 +1,66 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"path/filepath"
+	"strings"
+)
+
+// Options are the settings of the program: one struct that is flags, environment and file at once. The zero value of each
+// means its default.
+type Options struct {
+	Data       string   `help:"Folder of record, pictures and index." default:"xunqin-data" env:"XUNQIN_DATA" placeholder:"DIR"`
+	Keys       string   `help:"Folder of the keys, apart from the data and its backups." default:"xunqin-keys" env:"XUNQIN_KEYS" placeholder:"DIR"`
+	Database   string   `help:"PostgreSQL URL of the record in place of a file in the data folder." env:"XUNQIN_DATABASE" placeholder:"URL"`
+	Contact    string   `help:"Mail address or page of whoever runs this; crawled sites see it. Without one nothing beyond this machine is crawled." env:"XUNQIN_CONTACT"`
+	BaseURL    string   `help:"Address under which people reach the desk, for links in alerts." env:"XUNQIN_BASE_URL" placeholder:"URL"`
+	Policy     string   `help:"File with lives and limits that differ from the built-in ones." env:"XUNQIN_POLICY" type:"path"`
+	AllowCIDRs []string `name:"allow-cidrs" help:"Address ranges the program may connect to although they are not public." env:"XUNQIN_ALLOW_CIDRS" placeholder:"CIDR"`
+	AllowPorts []uint16 `help:"Ports beside 80 and 443 the program may connect to." env:"XUNQIN_ALLOW_PORTS" placeholder:"PORT"`
+
+	MailHost         string `help:"SMTP server for alerts, host:port." env:"XUNQIN_MAIL_HOST" placeholder:"HOST:PORT"`
+	MailFrom         string `help:"Sender's address of alerts." env:"XUNQIN_MAIL_FROM"`
+	MailUser         string `help:"User name at the SMTP server." env:"XUNQIN_MAIL_USER"`
+	MailPasswordFile string `help:"File that holds the password at the SMTP server." env:"XUNQIN_MAIL_PASSWORD_FILE" type:"path"`
+
+	LogLevel string `help:"debug, info, warn or error." default:"info" enum:"debug,info,warn,error" env:"XUNQIN_LOG_LEVEL"`
+}
+
+// cidrs reads AllowCIDRs.
+func (o Options) cidrs() ([]netip.Prefix, error) {
+	var list []netip.Prefix
+	for _, s := range o.AllowCIDRs {
+		p, err := netip.ParsePrefix(strings.TrimSpace(s))
+		if err != nil {
+			return nil, fmt.Errorf("allow_cidrs: %w", err)
+		}
+		list = append(list, p)
+	}
+	return list, nil
+}
+
+// check refuses settings that would put the keys where the data and its backups are.
+func (o Options) check() error {
+	data, err := filepath.Abs(o.Data)
+	if err != nil {
+		return err
+	}
+	keys, err := filepath.Abs(o.Keys)
+	if err != nil {
+		return err
+	}
+	if data == keys || strings.HasPrefix(keys, data+string(filepath.Separator)) || strings.HasPrefix(data, keys+string(filepath.Separator)) {
+		return errors.New("the folder of the keys must lie apart from the data: neither inside the other")
+	}
+	return nil
+}
+
+// dsn is where the record is.
+func (o Options) dsn() string {
+	if o.Database != "" {
+		return o.Database
+	}
+	return filepath.Join(o.Data, "xunqin.db")
+}

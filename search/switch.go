@@ -1,0 +1,80 @@
+package search
+
+import (
+	"context"
+	"sync"
+)
+
+// A Switch is an Index that can be exchanged for another while it is in use: calls wait for the exchange and then go to the
+// new one.
+type Switch struct {
+	mu sync.RWMutex
+	x  Index
+}
+
+// NewSwitch begins with x.
+func NewSwitch(x Index) *Switch { return &Switch{x: x} }
+
+// Swap lets the calls under way end, closes the index, and goes on with what open gives. When open fails there is no index:
+// every call then panics, so the program must end.
+func (s *Switch) Swap(open func() (Index, error)) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.x.Close(); err != nil {
+		return err
+	}
+	x, err := open()
+	s.x = x
+	return err
+}
+
+// Apply implements Index.
+func (s *Switch) Apply(ctx context.Context, seq int64, put []Doc, del []string) error {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.x.Apply(ctx, seq, put, del)
+}
+
+// Put implements Index.
+func (s *Switch) Put(ctx context.Context, docs ...Doc) error { return s.Apply(ctx, 0, docs, nil) }
+
+// Delete implements Index.
+func (s *Switch) Delete(ctx context.Context, ids ...string) error { return s.Apply(ctx, 0, nil, ids) }
+
+// Find implements Index.
+func (s *Switch) Find(ctx context.Context, q Query, p Page) (Result, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.x.Find(ctx, q, p)
+}
+
+// Similar implements Index.
+func (s *Switch) Similar(ctx context.Context, f Fingerprint, radius int, kinds ...string) ([]Hit, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.x.Similar(ctx, f, radius, kinds...)
+}
+
+// Info implements Index.
+func (s *Switch) Info(ctx context.Context) (Info, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.x.Info(ctx)
+}
+
+// Purge lets the index forget what it has deleted on disk too, if it can.
+func (s *Switch) Purge(ctx context.Context) error {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if x, ok := s.x.(interface{ Purge(context.Context) error }); ok {
+		return x.Purge(ctx)
+	}
+	return nil
+}
+
+// Close implements Index.
+func (s *Switch) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.x.Close()
+}
