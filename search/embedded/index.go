@@ -10,8 +10,7 @@
 // Memory follows the file by the number of its last change, looked at before each
 // scan, so several processes may open one file.
 //
-// What is deleted is overwritten: the file holds nothing of it once Delete has
-// returned, the log beside it once Purge has.
+// What is deleted is overwritten, all but scraps: Purge is for those.
 package embedded
 
 import (
@@ -199,16 +198,52 @@ func (x *Index) Info(ctx context.Context) (search.Info, error) {
 	return i, nil
 }
 
-// Purge empties the write-ahead log, in which deleted text stays until then. It
-// waits up to ten seconds for readers of earlier states to finish.
+// Purge overwrites what deleted text may have left behind: beginnings of words in
+// the inner nodes of the word index, copies in the free parts of pages, and the
+// write-ahead log. It writes the file anew, which takes as much memory as the file
+// has bytes and keeps other writers waiting; readers are not kept, but an answer
+// still being read after ten seconds makes it fail with all but the log purged.
 func (x *Index) Purge(ctx context.Context) error {
-	var busy, log, done int
-	err := x.write.QueryRowContext(ctx, `PRAGMA wal_checkpoint(TRUNCATE)`).Scan(&busy, &log, &done)
-	if err == nil && busy != 0 {
-		err = errors.New("readers are still at an earlier state")
-	}
-	if err != nil {
+	if err := x.purge(ctx); err != nil {
 		return fmt.Errorf("purge search index: %w", damaged(err))
+	}
+	return nil
+}
+
+func (x *Index) purge(ctx context.Context) error {
+	conn, err := x.write.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close() // back to the pool
+	tx, err := conn.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() // nothing to undo after Commit
+	for _, statement := range []string{
+		// A word index of one part would be left as it is: give it a second. No query
+		// asks for this row, being after the last.
+		`INSERT INTO terms (rowid, facts) VALUES (1 << 62, 'none')`,
+		`INSERT INTO terms (terms) VALUES ('optimize')`,
+		`INSERT INTO terms (terms, rowid, facts) VALUES ('delete', 1 << 62, 'none')`,
+	} {
+		if _, err := tx.ExecContext(ctx, statement); err != nil {
+			return err
+		}
+	}
+	if err := tx.Commit(); err != nil {
+		return err
+	}
+	if _, err := conn.ExecContext(ctx, `VACUUM`); err != nil {
+		return err
+	}
+	var busy, log, done int
+	if err := conn.QueryRowContext(ctx, `PRAGMA wal_checkpoint(TRUNCATE)`).Scan(&busy, &log, &done); err != nil {
+		return err
+	}
+	if busy != 0 {
+		return errors.New("an earlier state is still being read")
 	}
 	return nil
 }

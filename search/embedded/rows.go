@@ -17,13 +17,10 @@ const (
 	firstSec = -1 << 33
 )
 
-// firstRow is the first row of the second in which ms falls.
+// firstRow is the first row of the second in which ms falls; the two seconds next
+// to 1970 are one.
 func firstRow(ms int64) int64 {
-	sec := ms / 1000
-	if ms%1000 < 0 {
-		sec--
-	}
-	return min(max(sec, firstSec), lastSec) << slotBits
+	return min(max(ms/1000, firstSec), lastSec) << slotBits
 }
 
 func lastRow(ms int64) int64 { return firstRow(ms) | slotMask }

@@ -243,21 +243,38 @@ func (m memory) near(f search.Fingerprint, radius int, kinds []string) []int64 {
 	return distinct(docs)
 }
 
+// scan adds the documents within the radius to docs.
 func (b *bucket) scan(docs []int64, q []uint64, radius int) []int64 {
-	if len(q) == 1 {
-		for i, w := range b.words {
-			if bits.OnesCount64(w^q[0]) <= radius {
-				docs = append(docs, b.docs[i])
-			}
-		}
-		return docs
+	first := func(words []uint64) int { return first64(words, q[0], radius) }
+	if len(q) == 4 {
+		first = func(words []uint64) int { return first256(words, [4]uint64(q), radius) }
 	}
-	q0, q1, q2, q3 := q[0], q[1], q[2], q[3]
-	for i := range b.docs {
-		w := b.words[4*i : 4*i+4 : 4*i+4]
-		if bits.OnesCount64(w[0]^q0)+bits.OnesCount64(w[1]^q1)+bits.OnesCount64(w[2]^q2)+bits.OnesCount64(w[3]^q3) <= radius {
-			docs = append(docs, b.docs[i])
+	for i := 0; ; i++ {
+		if i += first(b.words[i*len(q):]); i >= len(b.docs) {
+			return docs
+		}
+		docs = append(docs, b.docs[i])
+	}
+}
+
+// first64 is the index of the first fingerprint within the radius, or their
+// number. In loops as small as this one and the next everything stays in registers.
+func first64(words []uint64, q uint64, radius int) int {
+	for i, w := range words {
+		if bits.OnesCount64(w^q) <= radius {
+			return i
 		}
 	}
-	return docs
+	return len(words)
+}
+
+func first256(words []uint64, q [4]uint64, radius int) int {
+	i := 0
+	for q0, q1, q2, q3 := q[0], q[1], q[2], q[3]; len(words) >= 4; words = words[4:] {
+		if bits.OnesCount64(words[0]^q0)+bits.OnesCount64(words[1]^q1)+bits.OnesCount64(words[2]^q2)+bits.OnesCount64(words[3]^q3) <= radius {
+			return i
+		}
+		i++
+	}
+	return i
 }

@@ -89,6 +89,9 @@ func find(ctx context.Context, x search.Index, q search.Query, size int) ([]sear
 		if len(r.Found) != size {
 			return nil, fmt.Errorf("a page of %d, want %d, is not the last", len(r.Found), size)
 		}
+		if !p.After.IsZero() && r.Next.Compare(p.After) <= 0 {
+			return nil, fmt.Errorf("the page after %v ends at %v", p.After, r.Next)
+		}
 		p.After = r.Next
 	}
 }
