@@ -69,7 +69,7 @@ var (
 
 // identities are the numbers that are masked for everybody.
 func identities(text string) []span {
-	return find(text, []shape{
+	return append(runs(text, 15, len(text)), find(text, []shape{
 		{resident, 0, func(text string, m []int) bool {
 			d := digitsOf(text[m[0]:m[1]])
 			return apart(text, m) && isDate(d[6:14])
@@ -89,7 +89,6 @@ func identities(text string) []span {
 			}
 			return false
 		}},
-		{run, 0, func(text string, m []int) bool { return m[1]-m[0] >= 15 && apart(text, m) && !ordinary(text, m) }},
 		{plate, 0, func(text string, m []int) bool {
 			n := 0
 			for _, r := range text[m[2]:m[3]] {
@@ -104,7 +103,19 @@ func identities(text string) []span {
 		}},
 		{armedPlate, 0, nil},
 		{afterPlate, 1, func(text string, m []int) bool { return len(digitsOf(text[m[2]:m[3]])) > 0 }},
-	})
+	})...)
+}
+
+// runs are the long numbers of some length, with nothing between the digits,
+// that are not ordinary.
+func runs(text string, least, most int) []span {
+	var spans []span
+	for _, m := range run.FindAllStringIndex(text, -1) {
+		if n := m[1] - m[0]; n >= least && n <= most && !ordinary(text, m) {
+			spans = append(spans, span{m[0], m[1]})
+		}
+	}
+	return spans
 }
 
 // contacts are telephone numbers and the accounts of chat services.
@@ -129,8 +140,7 @@ func contacts(text string) []span {
 		{afterWord, 2, func(text string, m []int) bool {
 			return !endsWord(text[:m[0]], text[m[0]]) && !digitAt(text, m[5]) && !hasDate(text[m[4]:m[5]]) && !counted(text[m[5]:])
 		}},
-		{run, 0, func(text string, m []int) bool { return m[1]-m[0] < 15 && apart(text, m) && !ordinary(text, m) }},
-	}), accounts(text)...)
+	}), append(runs(text, 7, 14), accounts(text)...)...)
 }
 
 // apart reports that a number is not part of a longer one.
