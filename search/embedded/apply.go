@@ -167,7 +167,7 @@ func (c *change) put(ctx context.Context, d search.Doc) error {
 	} else if err := c.tx.StmtContext(ctx, c.stmt.slot).QueryRowContext(ctx, first, last).Scan(&s.row); err != nil {
 		return err
 	} else if s.row > last {
-		return errors.New("too many documents in one second")
+		return errors.New("more than a million documents of one quarter of an hour")
 	}
 	for _, p := range d.Photos {
 		for _, f := range p.Prints {

@@ -143,7 +143,7 @@ func TestReadersAndWritersAtOnce(t *testing.T) {
 			for i := range 40 {
 				id := fmt.Sprint(w, "-", i%5)
 				d := doc(id, "男孩", print(1))
-				d.At = d.At.Add(time.Duration(i) * time.Second)
+				d.At = d.At.Add(time.Duration(i) * time.Hour)
 				replaced := doc("stays", "男孩", print(0)) // in another row each time
 				replaced.At = d.At
 				if err := x.Put(ctx, d, replaced); err != nil {

@@ -11,7 +11,7 @@ import (
 )
 
 // Find reads the words backwards until the page is full, and on to the end of the
-// second it ends in. Counting costs the more, the higher Page.Count is.
+// quarter of an hour it ends in. Counting costs the more, the higher Page.Count is.
 func (x *Index) Find(ctx context.Context, q search.Query, p search.Page) (search.Result, error) {
 	r, err := x.find(ctx, compile(q), p)
 	if err != nil {
@@ -42,17 +42,17 @@ func (x *Index) find(ctx context.Context, pl plan, p search.Page) (r search.Resu
 		return r, err
 	}
 	defer found.Close()
-	second := int64(0) // of the document before
+	quarter := int64(0) // of the document before
 	for found.Next() {
 		var row, at int64
 		var f search.Found
 		if err := found.Scan(&row, &f.ID, &f.Kind, &at); err != nil {
 			return r, err
 		}
-		if len(r.Found) > p.Size() && row>>slotBits != second {
+		if len(r.Found) > p.Size() && row>>slotBits != quarter {
 			break
 		}
-		second = row >> slotBits
+		quarter = row >> slotBits
 		f.At = timeOf(at)
 		if p.After.IsZero() || f.Key().Compare(p.After) > 0 {
 			r.Found = append(r.Found, f)

@@ -6,21 +6,22 @@ import (
 	"xunqin/search"
 )
 
-// The row number of a document is the second of its time, and below that a slot:
-// documents of one second stand in the order in which they came, and are sorted
-// when read. Seconds before 1697 and after 2242 do not fit and share the first and
-// the last, so row numbers narrow a search in time and never decide it.
+// The row number of a document is the quarter of an hour of its time, and below that
+// a slot. Documents of one quarter stand in the order in which they came, and are
+// sorted when read, so row numbers narrow a search in time and never decide it. Fine
+// steps and many slots would sort less, but each posting of each word holds the
+// distance to the row before: with seconds and 29 bits the file is half as large again.
 const (
-	slotBits = 29
+	step     = 15 * 60 * 1000 // ms
+	slotBits = 20
 	slotMask = 1<<slotBits - 1
-	lastSec  = 1<<33 - 1
-	firstSec = -1 << 33
+	lastStep = 1<<42 - 1 // far beyond year 9999
 )
 
-// firstRow is the first row of the second in which ms falls; the two seconds next
+// firstRow is the first row of the quarter in which ms falls; the two quarters next
 // to 1970 are one.
 func firstRow(ms int64) int64 {
-	return min(max(ms/1000, firstSec), lastSec) << slotBits
+	return min(max(ms/step, -lastStep), lastStep) << slotBits
 }
 
 func lastRow(ms int64) int64 { return firstRow(ms) | slotMask }
@@ -28,7 +29,7 @@ func lastRow(ms int64) int64 { return firstRow(ms) | slotMask }
 // A span is the rows in which documents of a Date can be.
 type span struct{ first, last int64 }
 
-func everything() span { return span{firstSec << slotBits, lastSec<<slotBits | slotMask} }
+func everything() span { return span{-lastStep << slotBits, lastStep<<slotBits | slotMask} }
 
 func (s span) within(d search.Date) span {
 	if !d.From.IsZero() {
