@@ -76,7 +76,6 @@ func prepare(t testing.TB, b []byte) Photo {
 // edits are what happens to a picture that is passed on.
 var edits = []struct {
 	name string
-	// floor is the least share of copies that must be found.
 	edit func(testing.TB, *image.NRGBA) []byte
 }{
 	{"jpeg q90", recompressed(90)},

@@ -8,6 +8,7 @@ import (
 	"image"
 	"image/jpeg"
 	"image/png"
+	"time"
 
 	"golang.org/x/image/bmp"
 	"golang.org/x/image/tiff"
@@ -72,6 +73,12 @@ func (h header) check() error {
 
 // pixels may be called before check and must not overflow.
 func (h header) pixels() int64 { return int64(h.w) * int64(h.h) }
+
+// patience is the longest that decoding may take: several times what the slowest format needs on a busy machine, and little for a
+// small picture, since a damaged AVIF may make its decoder go round for ever.
+func (h header) patience() time.Duration {
+	return min(MaxDeadline, 2*time.Second+time.Duration(h.pixels())*4*time.Microsecond)
+}
 
 func decoded(m image.Image, err error) (raster, error) {
 	if err != nil {

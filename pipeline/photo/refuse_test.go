@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 func deflated(t testing.TB, b []byte) []byte {
@@ -203,7 +204,7 @@ func FuzzPrepare(f *testing.F) {
 	f.Add(withSegment(jpegBytes(f, scene(1, 80, 80), 80), 0xe1, append([]byte("Exif\x00\x00"), cameraBlock()...)))
 	budget := NewBudget(64 << 20)
 	f.Fuzz(func(t *testing.T, b []byte) {
-		p, err := Prepare(t.Context(), b, Limits{Budget: budget, KeepPlace: true})
+		p, err := Prepare(t.Context(), b, Limits{Budget: budget, Deadline: time.Second, KeepPlace: true})
 		var refused *Refused
 		if err != nil {
 			if !errors.As(err, &refused) || refused.Reason == "" {
