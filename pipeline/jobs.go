@@ -313,26 +313,38 @@ func (p *Pipeline) Waiting(ctx context.Context) (map[string]int64, error) {
 	return counts, rows.Err()
 }
 
-// alive lists the subjects of all jobs of a kind that are not completed: waiting, in hand or on the dead list.
+// alive lists the subjects of all jobs of a kind that are not completed: waiting, in hand or on the dead list. The operator
+// reads both forms in which the queue keeps arguments on SQLite: text at first, binary after a job was touched.
 func (p *Pipeline) alive(ctx context.Context, kind, field string) (map[string]bool, error) {
-	rows, err := p.Records.DB().QueryContext(ctx, `SELECT args FROM river_job WHERE kind=$1 AND state<>'completed'`, kind)
+	rows, err := p.Records.DB().QueryContext(ctx, `SELECT args->>'`+field+`' FROM river_job WHERE kind=$1 AND state<>'completed'`, kind)
 	if err != nil {
 		return nil, fmt.Errorf("list jobs: %w", err)
 	}
 	defer rows.Close()
 	out := map[string]bool{}
 	for rows.Next() {
-		var raw []byte
-		if err := rows.Scan(&raw); err != nil {
+		var id string
+		if err := rows.Scan(&id); err != nil {
 			return nil, fmt.Errorf("list jobs: %w", err)
 		}
-		var args map[string]string
-		if err := json.Unmarshal(raw, &args); err != nil {
-			return nil, fmt.Errorf("list jobs: %w", err)
-		}
-		out[args[field]] = true
+		out[id] = true
 	}
 	return out, rows.Err()
+}
+
+// forgetJobs deletes the jobs of what was erased. Their arguments are ids, but the errors of their tries name addresses.
+// One that is in hand finds nothing to do, completes and goes within the hour.
+func (p *Pipeline) forgetJobs(ctx context.Context) error {
+	return p.Records.Tx(ctx, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, `DELETE FROM river_job WHERE state<>'running' AND (
+			kind='gather' AND NOT EXISTS (SELECT 1 FROM posts WHERE posts.id=river_job.args->>'Post')
+			OR kind='relate' AND NOT EXISTS (SELECT 1 FROM posts WHERE posts.id=river_job.args->>'Doc') AND NOT EXISTS (SELECT 1 FROM reports WHERE reports.id=river_job.args->>'Doc')
+			OR kind='notify' AND NOT EXISTS (SELECT 1 FROM deliveries WHERE deliveries.id=river_job.args->>'Delivery'))`)
+		if err != nil {
+			return fmt.Errorf("forget jobs: %w", err)
+		}
+		return nil
+	})
 }
 
 // atLeast drops what the queue says below a level: it logs every start and election at info.

@@ -123,8 +123,12 @@ func (p *Pipeline) erase(ctx context.Context, actor, why, id string, from func(c
 	return nil
 }
 
-// scrub makes erasure reach the bytes on disk: the index follows, and the logs beside the files are folded in and emptied.
+// scrub makes erasure reach the queue and the bytes on disk: jobs are forgotten, the index follows, and the logs beside the
+// files are folded in and emptied.
 func (p *Pipeline) scrub(ctx context.Context) error {
+	if err := p.forgetJobs(ctx); err != nil {
+		return err
+	}
 	if err := p.Follow(ctx); err != nil {
 		return err
 	}
@@ -189,7 +193,8 @@ func (p *Pipeline) bury(ctx context.Context, tx *sql.Tx, kind, what, reason stri
 }
 
 // EraseLost makes a restored record forget what was erased since its backup: tombstones of the record it replaces are taken
-// over and obeyed, and what names a picture whose key was destroyed goes. It says how many posts and reports went.
+// over and obeyed, and what names a picture whose key was destroyed goes. A photo that has lost its derivatives alone has
+// outlived them since, no more: its post stays. It says how many posts and reports went.
 func (p *Pipeline) EraseLost(ctx context.Context, graves []record.Tombstone) (int, error) {
 	err := p.Records.Tx(ctx, func(tx *sql.Tx) error {
 		for _, t := range graves {
@@ -220,23 +225,20 @@ func (p *Pipeline) EraseLost(ctx context.Context, graves []record.Tombstone) (in
 	if err != nil {
 		return 0, err
 	}
+	var outlived []record.Photo
 	err = p.Records.EachPhoto(ctx, func(ph record.Photo) error {
-		lost := false
-		for _, key := range []string{ph.Sharp, ph.Blurred, ph.Grey} {
-			if key == "" {
-				continue
-			}
-			r, err := p.Blobs.Open(ctx, key)
-			if errors.Is(err, blob.ErrNotFound) {
-				lost = true
-				continue
-			}
-			if err != nil {
-				return err
-			}
-			if err := r.Close(); err != nil {
-				return err
-			}
+		lost, err := p.lost(ctx, ph.Grey)
+		if err != nil {
+			return err
+		}
+		shown, err := p.lost(ctx, ph.Sharp, ph.Blurred)
+		if err != nil {
+			return err
+		}
+		if shown && ph.ReportID != "" {
+			lost = true
+		} else if shown && !lost {
+			outlived = append(outlived, ph)
 		}
 		if ph.SHA256 != "" && !lost {
 			var err error
@@ -252,6 +254,13 @@ func (p *Pipeline) EraseLost(ctx context.Context, graves []record.Tombstone) (in
 	if err != nil {
 		return 0, err
 	}
+	for _, ph := range outlived {
+		err := p.Records.Tx(ctx, func(tx *sql.Tx) error { return p.Records.DropBytes(ctx, tx, ph.ID) })
+		if err != nil {
+			return 0, err
+		}
+		p.dropBlobs(ctx, []string{ph.Sharp, ph.Blurred})
+	}
 	for id := range gone {
 		from := p.Records.ErasePost
 		if _, err := p.Records.Post(ctx, nil, id); record.IsNotFound(err) {
@@ -264,4 +273,24 @@ func (p *Pipeline) EraseLost(ctx context.Context, graves []record.Tombstone) (in
 		}
 	}
 	return len(gone), p.scrub(ctx)
+}
+
+// lost reports whether one of the named blobs is gone, or the key it was sealed under.
+func (p *Pipeline) lost(ctx context.Context, keys ...string) (bool, error) {
+	for _, key := range keys {
+		if key == "" {
+			continue
+		}
+		r, err := p.Blobs.Open(ctx, key)
+		if errors.Is(err, blob.ErrNotFound) {
+			return true, nil
+		}
+		if err != nil {
+			return false, err
+		}
+		if err := r.Close(); err != nil {
+			return false, err
+		}
+	}
+	return false, nil
 }
