@@ -209,8 +209,11 @@ func (s sessionStore) Commit(token string, data []byte, expiry time.Time) error 
 // Delete implements scs.Store.
 func (s sessionStore) Delete(token string) error { return s.DeleteCtx(context.Background(), token) }
 
-// jsonCodec keeps sessions as JSON, whose values here are text alone. The deadline is left out: the store knows it.
+// jsonCodec keeps sessions as JSON, whose values here are text alone. The deadline is left out: the store knows it. The library
+// is told one that never comes, for at one that has come, or at none, it takes the cookie away.
 type jsonCodec struct{}
+
+func noDeadline() time.Time { return time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC) }
 
 func (jsonCodec) Encode(_ time.Time, values map[string]any) ([]byte, error) {
 	b, err := json.Marshal(values)
@@ -223,7 +226,7 @@ func (jsonCodec) Encode(_ time.Time, values map[string]any) ([]byte, error) {
 func (jsonCodec) Decode(b []byte) (time.Time, map[string]any, error) {
 	values := map[string]any{}
 	if err := json.Unmarshal(b, &values); err != nil {
-		return time.Time{}, nil, fmt.Errorf("session: %w", err)
+		return noDeadline(), nil, fmt.Errorf("session: %w", err)
 	}
-	return time.Time{}, values, nil
+	return noDeadline(), values, nil
 }
