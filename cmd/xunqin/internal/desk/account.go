@@ -4,12 +4,12 @@ import (
 	"database/sql"
 	"errors"
 	"html/template"
+	"net/http"
 	"slices"
 	"time"
 
 	"xunqin/cmd/xunqin/internal/auth"
 	"xunqin/cmd/xunqin/internal/locale"
-	"xunqin/pipeline/record"
 )
 
 func (s *Server) accountRoutes() []Route {
@@ -138,7 +138,7 @@ type factorView struct {
 
 func (s *Server) factor(p *Page) (factorView, error) {
 	if !s.Auth.SecondFactor() {
-		return factorView{}, record.ErrNotFound
+		return factorView{}, &Problem{Status: http.StatusConflict, Key: "nofactor"}
 	}
 	e, err := s.Auth.NewFactor(p.Context(), p.User)
 	return factorView{e, template.URL(e.URI), Errors{}}, err
