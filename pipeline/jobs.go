@@ -332,8 +332,8 @@ func (p *Pipeline) alive(ctx context.Context, kind, field string) (map[string]bo
 	return out, rows.Err()
 }
 
-// forgetJobs deletes the jobs of what was erased. Their arguments are ids, but the errors of their tries name addresses.
-// One that is in hand finds nothing to do, completes and goes within the hour.
+// forgetJobs deletes the jobs of what was erased, from the dead list too. One that is in hand finds nothing to do, completes
+// and goes within the hour.
 func (p *Pipeline) forgetJobs(ctx context.Context) error {
 	return p.Records.Tx(ctx, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `DELETE FROM river_job WHERE state<>'running' AND (
