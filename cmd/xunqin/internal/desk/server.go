@@ -42,6 +42,7 @@ type Server struct {
 
 	templates map[string]*template.Template // by language
 	assets    map[string]asset
+	intake    intake
 }
 
 //go:embed templates static
@@ -314,6 +315,12 @@ func (m menuItem) allows(u record.User) bool { return Route{Roles: m.roles}.allo
 // menu is the navigation, in its order; people see what their roles allow.
 func (s *Server) menu() []menuItem {
 	return []menuItem{
+		{"today", "/today", readers()},
+		{"search", "/search/photo", volunteers()},
+		{"leads", "/leads", volunteers()},
+		{"reports", "/reports", volunteers()},
+		{"queries", "/queries", activists()},
+		{"inbox", "/inbox", readers()},
 		{"health", "/health", admins()},
 		{"sources", "/sources", admins()},
 		{"runs", "/runs", admins()},

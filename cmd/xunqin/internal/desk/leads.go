@@ -1,0 +1,531 @@
+package desk
+
+import (
+	"crypto/hmac"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"xunqin/cmd/xunqin/internal/locale"
+	"xunqin/pipeline"
+	"xunqin/pipeline/lead"
+	"xunqin/pipeline/record"
+	"xunqin/pipeline/redact"
+)
+
+func (s *Server) leadRoutes() []Route {
+	return []Route{
+		{Method: "GET", Pattern: "/leads", Roles: volunteers(), Handle: s.leads},
+		{Method: "GET", Pattern: "/leads/{id}", Roles: volunteers(), Handle: s.lead},
+		{Method: "POST", Pattern: "/leads/{id}/show", Roles: volunteers(), Handle: s.showLead},
+		{Method: "POST", Pattern: "/leads/{id}/verdict", Roles: volunteers(), Handle: s.decide},
+		{Method: "POST", Pattern: "/leads/{id}/undo", Roles: volunteers(), Handle: s.undo},
+		{Method: "POST", Pattern: "/leads/{id}/take", Roles: volunteers(), Handle: s.takeLead},
+		{Method: "POST", Pattern: "/leads/{id}/back", Roles: volunteers(), Handle: s.giveLeadBack},
+		{Method: "POST", Pattern: "/leads/{id}/due", Roles: volunteers(), Handle: s.setLeadDue},
+	}
+}
+
+// leadsView is one list of leads.
+type leadsView struct {
+	List  string
+	Lists []string
+	Leads []leadLine
+	Next  string
+	Paged bool
+}
+
+const pageLength = 50
+
+func (s *Server) leads(p *Page) error {
+	var form struct {
+		List  string `form:"list" max:"20"`
+		After string `form:"after" max:"100"`
+	}
+	if _, err := p.Read(&form); err != nil {
+		return err
+	}
+	v := leadsView{List: form.List, Lists: []string{"review", "second", "mine", "done"}, Paged: form.After != ""}
+	if !slices.Contains(v.Lists, v.List) {
+		v.List = v.Lists[0]
+	}
+	var after record.Lead
+	if form.After != "" {
+		var err error
+		if after, err = s.Records.Lead(p.Context(), nil, form.After); err != nil {
+			return err
+		}
+	}
+	leads, more, err := s.leadList(p, v.List, after, pageLength)
+	if err != nil {
+		return err
+	}
+	if more {
+		v.Next = "/leads?" + url.Values{"list": {v.List}, "after": {leads[len(leads)-1].ID}}.Encode()
+	}
+	if v.Leads, err = s.leadLines(p, leads); err != nil {
+		return err
+	}
+	return p.Render("leads", v)
+}
+
+// mayLead reports whether a lead is within the person's work: taken by them, or of a report or a copy that is.
+func (s *Server) mayLead(p *Page, l record.Lead) (bool, error) {
+	if l.Owner == p.User.ID || p.User.Is(record.Reviewer) {
+		return true, nil
+	}
+	r, err := s.Records.Report(p.Context(), nil, l.ReportID)
+	if err != nil || theirs(p.User, r.Place) {
+		return err == nil, err
+	}
+	photos, err := s.Records.PhotosOfPicture(p.Context(), nil, l.PictureID)
+	if err != nil {
+		return false, err
+	}
+	for _, ph := range photos {
+		if ph.PostID == "" {
+			continue
+		}
+		post, err := s.Records.Post(p.Context(), nil, ph.PostID)
+		if record.IsNotFound(err) {
+			continue
+		}
+		if err != nil || post.State == record.PostLive && theirs(p.User, post.Place) {
+			return err == nil, err
+		}
+	}
+	return false, nil
+}
+
+// theLead reads the lead that the path names, if it is within the person's work, with its report.
+func (s *Server) theLead(p *Page) (record.Lead, record.Report, error) {
+	l, err := s.Records.Lead(p.Context(), nil, p.Path("id"))
+	if err != nil {
+		return l, record.Report{}, err
+	}
+	may, err := s.mayLead(p, l)
+	if err == nil && !may {
+		err = fmt.Errorf("lead %s: %w", l.ID, record.ErrNotFound)
+	}
+	if err != nil {
+		return l, record.Report{}, err
+	}
+	r, err := s.Records.Report(p.Context(), nil, l.ReportID)
+	return l, r, err
+}
+
+// verdictOf is the person's own standing verdict on a lead, zero when there is none.
+func (s *Server) verdictOf(p *Page, l record.Lead) (record.Verdict, error) {
+	list, err := s.Records.Verdicts(p.Context(), nil, l.ReportPhotoID, l.PictureID)
+	for _, v := range list {
+		if v.UserID == p.User.ID {
+			return v, nil
+		}
+	}
+	return record.Verdict{}, err
+}
+
+// side is one of the two pictures that are compared.
+type side struct {
+	Photo, Blurred, Sharp string
+}
+
+// verdictView is somebody's verdict.
+type verdictView struct {
+	ID, Who, Decision, Reason string
+	At                        locale.Moment
+}
+
+// leadView is a lead with the two pictures, what differs, and what may be done.
+type leadView struct {
+	leadLine
+	Report          reportView
+	Left, Right     side
+	Copy            copyView // what stands with the right picture
+	Copies          []copyView
+	Outside         int
+	Shown           bool // the pictures are sharp
+	Seconds         int
+	Harmful, Closed bool
+	For, Against    []string
+	Facts           []factLine
+	Seen            string // what the form was shown for
+	Own             *verdictView
+	UndoUntil       locale.Moment // zero when it is too late
+	Others          []verdictView
+	WhyNot          string // why there is no form
+	Reason          string
+	Errors          Errors
+	OwnerName       string
+	DueDay          string
+}
+
+// factLine is a fact on which report and copy differ, and who says what.
+type factLine struct {
+	What, Report, Copy, Source string
+}
+
+// leadPage makes the page of a lead beside one of its copies, the earliest where none is named.
+func (s *Server) leadPage(p *Page, copyID string) (leadView, error) {
+	v := leadView{Errors: Errors{}, Seconds: int(s.Policy.Lives.Reveal.D().Seconds())}
+	l, r, err := s.theLead(p)
+	if err != nil {
+		return v, err
+	}
+	lines, err := s.leadLines(p, []record.Lead{l})
+	if err != nil {
+		return v, err
+	}
+	if len(lines) == 0 {
+		return v, fmt.Errorf("lead %s: %w", l.ID, record.ErrNotFound)
+	}
+	v.leadLine, v.Harmful, v.Closed = lines[0], l.State == record.LeadHarmful, lead.Final(l.State)
+	v.DueDay = l.NextAt.In(p.Zone).Format(time.DateOnly)
+	v.Report = p.reportView(r, v.Mine)
+	photos, err := s.Records.PhotosOfPicture(p.Context(), nil, l.PictureID)
+	if err != nil {
+		return v, err
+	}
+	photos = slices.DeleteFunc(photos, func(ph record.Photo) bool { return ph.ID == l.ReportPhotoID })
+	// Whoever may see a lead sees all copies of its picture: to compare them is the work.
+	if v.Copies, v.Outside, err = s.copies(p, asCopies(photos), true, v.Mine); err != nil {
+		return v, err
+	}
+	left, err := s.Records.Photo(p.Context(), nil, l.ReportPhotoID)
+	if err != nil {
+		return v, err
+	}
+	v.Left.Photo = left.ID
+	if !v.Harmful {
+		v.Left.Blurred = p.blurredLink(left)
+	}
+	for i, c := range v.Copies {
+		if c.Photo == copyID || i == 0 {
+			v.Copy, v.Right = c, side{Photo: c.Photo, Blurred: c.Blurred}
+		}
+	}
+	v.For, v.Against, v.Facts = s.weigh(p, l, r, v)
+	return v, s.verdicts(p, l, r, &v)
+}
+
+// verdicts fills in who said what, as far as the person may know it, and whether they may say something themselves. The verdicts
+// of others stay hidden until one's own is given.
+func (s *Server) verdicts(p *Page, l record.Lead, r record.Report, v *leadView) error {
+	list, err := s.Records.Verdicts(p.Context(), nil, l.ReportPhotoID, l.PictureID)
+	if err != nil {
+		return err
+	}
+	for _, x := range list {
+		who, err := s.Records.User(p.Context(), nil, x.UserID)
+		if err != nil && !record.IsNotFound(err) {
+			return err
+		}
+		view := verdictView{x.ID, who.Name, x.Decision, x.Reason, p.At(x.CreatedAt)}
+		if x.UserID != p.User.ID {
+			v.Others = append(v.Others, view)
+			continue
+		}
+		v.Own = &view
+		if until := x.CreatedAt.Add(s.Policy.Lives.Undo.D()); s.Now().Before(until) {
+			v.UndoUntil = p.At(until)
+		}
+	}
+	others := len(v.Others) > 0
+	if v.Own == nil && !(p.User.Is(record.Reviewer) && v.Closed) {
+		v.Others = nil
+	}
+	if l.Owner != "" && !v.Mine {
+		who, err := s.Records.User(p.Context(), nil, l.Owner)
+		if err != nil && !record.IsNotFound(err) {
+			return err
+		}
+		v.OwnerName = who.Name
+	}
+	switch {
+	case v.Own != nil:
+	case v.Closed:
+		v.WhyNot = "closed"
+	case others && !p.User.Is(record.Reviewer):
+		v.WhyNot = "reviewer"
+	case others && r.CreatedBy == p.User.ID:
+		v.WhyNot = "ownreport"
+	default:
+		v.Seen = l.State + "." + p.sign("seen", l.ID, l.State)
+	}
+	return nil
+}
+
+// weigh lists what speaks for and against, from what was claimed, and the facts on which the two sides differ. It counts nothing up:
+// people weigh.
+func (s *Server) weigh(p *Page, l record.Lead, r record.Report, v leadView) (pro, contra []string, facts []factLine) {
+	pro = append(pro, p.T("weighkind."+l.Kind))
+	contra = append(contra, p.T("weigh.family"))
+	province := func(place string) string { return plainPlace(redact.Place(place, redact.Province)) }
+	home := province(r.Place)
+	var same, other, before, named bool
+	for _, c := range v.Copies {
+		if c.Report != "" {
+			continue
+		}
+		switch there := province(c.where); {
+		case home == "" || there == "":
+		case home == there:
+			same = true
+		default:
+			other = true
+		}
+		if plainPlace(c.Place) != plainPlace(v.Report.Place) {
+			facts = append(facts, factLine{"place", v.Report.Place, c.Place, c.Source})
+		}
+		if !r.LostFrom.IsZero() && c.Dated {
+			before = before || c.at.Before(r.LostFrom)
+			if c.at.Before(r.LostFrom) || c.at.After(r.LostFrom.AddDate(1, 0, 0)) {
+				facts = append(facts, factLine{"time", v.Report.Lost, c.Posted.Text, c.Source})
+			}
+		}
+		for _, n := range []string{r.Name, r.Number} {
+			named = named || len([]rune(n)) > 1 && strings.Contains(c.Text, n)
+		}
+	}
+	if same {
+		pro = append(pro, p.T("weigh.sameprovince"))
+	}
+	if !r.LostFrom.IsZero() && !before && len(v.Copies) > 0 {
+		pro = append(pro, p.T("weigh.after"))
+	}
+	if other {
+		contra = append(contra, p.T("weigh.otherprovince"))
+	}
+	if before {
+		contra = append(contra, p.T("weigh.before"))
+	}
+	if named {
+		contra = append(contra, p.T("weigh.named"))
+	}
+	if l.Pair != "sighting" {
+		contra = append(contra, p.T("weighpair."+l.Pair))
+	}
+	if len(facts) > 30 {
+		facts = facts[:30]
+	}
+	return pro, contra, facts
+}
+
+func (s *Server) lead(p *Page) error {
+	v, err := s.leadPage(p, p.R.URL.Query().Get("copy"))
+	if err != nil {
+		return err
+	}
+	if err := p.viewed("view-lead", v.ID, ""); err != nil {
+		return err
+	}
+	return p.Render("lead", v)
+}
+
+// showLead answers with the page once more, both pictures sharp, until their time is over.
+func (s *Server) showLead(p *Page) error {
+	var form struct {
+		Copy string `form:"copy" max:"100"`
+	}
+	if _, err := p.Read(&form); err != nil {
+		return err
+	}
+	v, err := s.leadPage(p, form.Copy)
+	if err != nil {
+		return err
+	}
+	var shown []string
+	for _, x := range []*side{&v.Left, &v.Right} {
+		if x.Photo == "" || x.Blurred == "" {
+			continue // nothing is left of it, or it must not be shown
+		}
+		ph, err := s.Records.Photo(p.Context(), nil, x.Photo)
+		if err != nil {
+			return err
+		}
+		if ok, err := s.showable(p, ph); err != nil {
+			return err
+		} else if ok && ph.Sharp != "" {
+			x.Sharp = p.photoLink(ph.ID, sharpForm)
+			shown = append(shown, ph.ID)
+		}
+	}
+	if len(shown) == 0 {
+		return &Problem{Status: http.StatusGone, Key: "nopicture"}
+	}
+	if err := s.reveal(p, v.ID, shown...); err != nil {
+		return err
+	}
+	v.Shown = true
+	p.endSoon("/leads/" + v.ID + "?" + url.Values{"copy": {v.Right.Photo}}.Encode())
+	return p.Render("lead", v)
+}
+
+func (s *Server) decide(p *Page) error {
+	var form struct {
+		Decision string `form:"decision" max:"20"`
+		Reason   string `form:"reason" max:"1000"`
+		Seen     string `form:"seen"`
+		Copy     string `form:"copy" max:"100"`
+	}
+	wrong, err := p.Read(&form)
+	if err != nil {
+		return err
+	}
+	l, _, err := s.theLead(p)
+	if err != nil {
+		return err
+	}
+	again := func(wrong Errors) error {
+		v, err := s.leadPage(p, form.Copy)
+		if err != nil {
+			return err
+		}
+		v.Errors, v.Reason = wrong, form.Reason
+		return p.Again("lead", v)
+	}
+	if len(wrong) > 0 {
+		return again(wrong)
+	}
+	// The page was made for one state of the lead. Whoever was faster meanwhile is no reason to lose a verdict.
+	state, signed, _ := strings.Cut(form.Seen, ".")
+	if !hmac.Equal([]byte(signed), []byte(p.sign("seen", l.ID, state))) {
+		return &Problem{Status: http.StatusForbidden, Key: "verdict"}
+	}
+	if own, err := s.verdictOf(p, l); err != nil {
+		return err
+	} else if own.ID != "" {
+		return &Problem{Status: http.StatusConflict, Key: "decided"}
+	}
+	now, _, err := s.Pipeline.Decide(p.Context(), p.User.ID, l.ID, form.Decision, form.Reason)
+	if errors.Is(err, pipeline.ErrReason) {
+		return again(Errors{"reason": p.T("verdict.needsreason")})
+	}
+	if err != nil {
+		return err
+	}
+	if l.State != state {
+		p.Flash(p.T("verdict.meanwhile"))
+	} else {
+		p.Flash(p.T("verdictsaid." + now.State))
+	}
+	return p.Redirect("/leads/" + l.ID)
+}
+
+func (s *Server) undo(p *Page) error {
+	l, _, err := s.theLead(p)
+	if err != nil {
+		return err
+	}
+	own, err := s.verdictOf(p, l)
+	if err != nil {
+		return err
+	}
+	if own.ID == "" {
+		return fmt.Errorf("verdict on %s: %w", l.ID, record.ErrStale)
+	}
+	err = s.Pipeline.Undo(p.Context(), p.User.ID, l.ID, own.ID)
+	if errors.Is(err, record.ErrStale) {
+		return &Problem{Status: http.StatusConflict, Key: "undolate", Args: []any{"n", int(s.Policy.Lives.Undo.D().Minutes())}}
+	}
+	if err != nil {
+		return err
+	}
+	p.Flash(p.T("verdict.undone"))
+	return p.Redirect("/leads/" + l.ID)
+}
+
+// The time a lead is taken for, and the most its taker may ask for.
+const (
+	takenFor  = 72 * time.Hour
+	takenMost = 60 * 24 * time.Hour
+)
+
+// changeLead stores a change of who looks after a lead, or by when.
+func (s *Server) changeLead(p *Page, l record.Lead, action, said string) error {
+	err := p.Change(func(tx *sql.Tx) error {
+		if err := s.Records.SetLead(p.Context(), tx, l); err != nil {
+			return err
+		}
+		return p.Audit(tx, action, l.ID, "")
+	})
+	if err != nil {
+		return err
+	}
+	p.Flash(said)
+	return p.Redirect("/leads/" + l.ID)
+}
+
+// takeLead makes the person look after a lead that nobody does; a reviewer may take it over.
+func (s *Server) takeLead(p *Page) error {
+	l, _, err := s.theLead(p)
+	if err != nil {
+		return err
+	}
+	if l.Owner == p.User.ID {
+		return p.Redirect("/leads/" + l.ID)
+	}
+	if l.Owner != "" && !p.User.Is(record.Reviewer) {
+		return &Problem{Status: http.StatusConflict, Key: "taken"}
+	}
+	l.Owner, l.NextAt = p.User.ID, s.Now().Add(takenFor)
+	return s.changeLead(p, l, "take", p.T("lead.taken"))
+}
+
+// giveLeadBack lets others take it.
+func (s *Server) giveLeadBack(p *Page) error {
+	l, _, err := s.ownLead(p)
+	if err != nil {
+		return err
+	}
+	l.Owner = ""
+	if err := p.Change(func(tx *sql.Tx) error {
+		if err := s.Records.SetLead(p.Context(), tx, l); err != nil {
+			return err
+		}
+		return p.Audit(tx, "give-back", l.ID, "")
+	}); err != nil {
+		return err
+	}
+	p.Flash(p.T("lead.givenback"))
+	return p.Redirect("/today") // the lead may be out of sight now
+}
+
+// ownLead is theLead, when the person has taken it.
+func (s *Server) ownLead(p *Page) (record.Lead, record.Report, error) {
+	l, r, err := s.theLead(p)
+	if err == nil && l.Owner != p.User.ID {
+		err = fmt.Errorf("lead %s: %w", l.ID, record.ErrStale)
+	}
+	return l, r, err
+}
+
+func (s *Server) setLeadDue(p *Page) error {
+	var form struct {
+		Due string `form:"due" max:"20"`
+	}
+	if _, err := p.Read(&form); err != nil {
+		return err
+	}
+	l, _, err := s.ownLead(p)
+	if err != nil {
+		return err
+	}
+	day, err := time.ParseInLocation(time.DateOnly, form.Due, p.Zone)
+	due := day.AddDate(0, 0, 1).Add(-time.Second) // the end of that day
+	if err != nil || due.Before(s.Now()) || due.After(s.Now().Add(takenMost)) {
+		v, err := s.leadPage(p, "")
+		if err != nil {
+			return err
+		}
+		v.Errors["due"] = p.T("lead.baddue", "n", int(takenMost.Hours()/24))
+		return p.Again("lead", v)
+	}
+	l.NextAt = due
+	return s.changeLead(p, l, "due", p.T("lead.duesaved"))
+}

@@ -1,0 +1,171 @@
+package desk
+
+import (
+	"cmp"
+	"errors"
+
+	"xunqin/pipeline"
+	"xunqin/pipeline/photo"
+	"xunqin/pipeline/record"
+)
+
+func (s *Server) photoSearchRoutes() []Route {
+	return []Route{
+		{Method: "GET", Pattern: "/search/photo", Roles: volunteers(), Handle: s.photoSearch},
+		{Method: "POST", Pattern: "/search/photo", Roles: volunteers(), Body: uploadBody, Handle: s.searchPhoto},
+	}
+}
+
+// photoSearchView is the form and, after a search, what was found. The picture itself is not in it, nor anywhere else.
+type photoSearchView struct {
+	Errors  Errors
+	MB      int64
+	Done    bool
+	Flat    bool // nothing was looked for
+	Groups  []groupView
+	Outside int
+	Reports []reportLine
+	Behind  int64
+	Health  crawlHealth
+}
+
+func (s *Server) photoSearchForm() photoSearchView {
+	return photoSearchView{Errors: Errors{}, MB: s.Policy.Limits.Upload >> 20}
+}
+
+func (s *Server) photoSearch(p *Page) error { return p.Render("photosearch", s.photoSearchForm()) }
+
+// searchPhoto answers with the results themselves. The picture lives in this request's memory and is gone with it: it is not
+// stored, not logged, and nothing that was found can be found again without it.
+func (s *Server) searchPhoto(p *Page) error {
+	v := s.photoSearchForm()
+	if err := s.claim(p, "search-photo", s.Policy.Limits.SearchesAnHour); err != nil {
+		return err
+	}
+	done, err := s.intake.turn(p.Context())
+	if err != nil {
+		return err
+	}
+	defer done()
+	_, files, err := p.readUploads(1, s.Policy.Limits.Upload)
+	switch {
+	case errors.Is(err, errManyFiles):
+		v.Errors["photo"] = p.T("photosearch.one")
+	case err != nil:
+		return err
+	case len(files) == 0:
+		v.Errors["photo"] = p.T("photosearch.none")
+	case files[0].TooLarge:
+		v.Errors["photo"] = p.photoReason(photo.TooLarge)
+	}
+	if len(v.Errors) > 0 {
+		return p.Again("photosearch", v)
+	}
+	found, err := s.Pipeline.SearchPhoto(p.Context(), files[0].Bytes)
+	var refused *photo.Refused
+	if errors.As(err, &refused) {
+		v.Errors["photo"] = p.photoReason(refused.Reason)
+		return p.Again("photosearch", v)
+	}
+	if err != nil {
+		return err
+	}
+	v.Done, v.Flat, v.Behind = true, !found.Matchable, found.Behind
+	if v.Groups, v.Outside, err = s.groups(p, found.Groups); err != nil {
+		return err
+	}
+	outside := 0
+	if v.Reports, outside, err = s.reportHits(p, found.Reports); err != nil {
+		return err
+	}
+	v.Outside += outside
+	if v.Health, err = s.crawlHealth(p); err != nil {
+		return err
+	}
+	return p.Render("photosearch", v)
+}
+
+// photoReason says why a picture cannot be read, in the reader's language, and what to do.
+func (p *Page) photoReason(reason string) string {
+	switch reason {
+	case photo.Empty, photo.TooLarge, photo.UnknownFormat, photo.HEIC, photo.TooManyPixels, photo.TimedOut, "twice", "too-many":
+		return p.T("photoreason."+reason, "n", p.s.Policy.Limits.Upload>>20)
+	case photo.TooWide, photo.TooNarrow:
+		return p.T("photoreason.shape")
+	case photo.Truncated, photo.Corrupt:
+		return p.T("photoreason.broken")
+	}
+	return p.T("photoreason.other")
+}
+
+// groupView is one picture among the results.
+type groupView struct {
+	ID, Blurred, Kind string
+	Copies            int
+	pictureSpan
+	Text  string // of the newest copy that was found
+	Leads []leadLine
+}
+
+// groups makes views of the pictures that have a copy within the person's work, each with all its copies, and counts the others.
+func (s *Server) groups(p *Page, found []pipeline.Group) (list []groupView, outside int, err error) {
+	for _, g := range found {
+		of := g.Copies
+		if g.PictureID != "" {
+			photos, err := s.Records.PhotosOfPicture(p.Context(), nil, g.PictureID)
+			if err != nil {
+				return nil, 0, err
+			}
+			of = asCopies(photos)
+		}
+		own := ownsOne(p.User, g.Leads)
+		copies, _, err := s.copies(p, of, own, own)
+		if err != nil {
+			return nil, 0, err
+		}
+		if len(copies) == 0 {
+			outside++
+			continue
+		}
+		newest := g.Copies[len(g.Copies)-1].Post
+		v := groupView{ID: g.PictureID, Kind: g.Kind, Copies: len(copies), pictureSpan: span(copies)}
+		if own || theirs(p.User, newest.Place) {
+			v.Text = p.words(newest.Text, newest.PostedAt, own)
+		}
+		for _, c := range copies {
+			v.Blurred = cmp.Or(v.Blurred, c.Blurred)
+		}
+		if v.Leads, err = s.leadLines(p, g.Leads); err != nil {
+			return nil, 0, err
+		}
+		list = append(list, v)
+	}
+	return list, outside, nil
+}
+
+// ownsOne reports whether one of the leads is the person's.
+func ownsOne(u record.User, leads []record.Lead) bool {
+	for _, l := range leads {
+		if l.Owner == u.ID {
+			return true
+		}
+	}
+	return false
+}
+
+// reportHits makes lines of the reports that lie within the person's work, and counts the others.
+func (s *Server) reportHits(p *Page, hits []pipeline.ReportHit) (list []reportLine, outside int, err error) {
+	for _, h := range hits {
+		if !theirs(p.User, h.Report.Place) {
+			outside++
+			continue
+		}
+		line := p.reportLine(h.Report)
+		line.Match = h.Kind
+		if h.Photo.ID != "" {
+			line.Blurred = p.blurredLink(h.Photo)
+		}
+		list = append(list, line)
+	}
+	return list, outside, nil
+}

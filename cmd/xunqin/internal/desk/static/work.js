@@ -1,0 +1,41 @@
+// Conveniences of the pages that show pictures: each works without them.
+(function () {
+  "use strict";
+
+  // A sharp picture ends after its seconds, and at once when the page is out of sight. Without script the page itself ends.
+  var shown = document.querySelector(".shown[data-seconds]");
+  if (shown) {
+    var end = function () {
+      if (shown.dataset.back) { location.replace(shown.dataset.back); return; }
+      shown.querySelectorAll("img[data-blurred]").forEach(function (img) { img.src = img.dataset.blurred; });
+    };
+    setTimeout(end, Number(shown.dataset.seconds) * 1000);
+    document.addEventListener("visibilitychange", function () { if (document.hidden) end(); });
+    window.addEventListener("pagehide", end);
+  }
+
+  // A picture can be dropped or pasted in place of being chosen.
+  var drop = document.querySelector("form[data-drop]");
+  if (drop && window.DataTransfer) {
+    var input = drop.querySelector("input[type=file]");
+    drop.querySelectorAll("[data-script]").forEach(function (el) { el.hidden = false; });
+    var take = function (files) {
+      var pictures = Array.prototype.filter.call(files, function (f) { return /^image\//.test(f.type); });
+      if (!pictures.length) return false;
+      var list = new DataTransfer();
+      list.items.add(pictures[0]);
+      input.files = list.files;
+      drop.requestSubmit();
+      return true;
+    };
+    document.addEventListener("paste", function (e) { if (e.clipboardData && take(e.clipboardData.files)) e.preventDefault(); });
+    document.addEventListener("dragover", function (e) { e.preventDefault(); drop.classList.add("over"); });
+    document.addEventListener("dragleave", function (e) { if (!e.relatedTarget) drop.classList.remove("over"); });
+    document.addEventListener("drop", function (e) { e.preventDefault(); drop.classList.remove("over"); take(e.dataTransfer.files); });
+  }
+
+  // A form that is answered with a file leaves its page in place, and may be sent again.
+  document.querySelectorAll("form[data-again]").forEach(function (f) {
+    f.addEventListener("submit", function () { setTimeout(function () { delete f.dataset.sent; }, 2000); });
+  });
+})();
