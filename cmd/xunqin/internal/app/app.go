@@ -51,6 +51,8 @@ type App struct {
 	SecondFactor bool
 	// Started is called when the desk answers, with its address.
 	Started func(address string)
+	// Works says that this process runs Work, or is about to: a command carried out in it leaves jobs to that.
+	Works bool
 	// FirstAdmin is called once, at the first start, with the link by which the first admin gets an account.
 	FirstAdmin func(link string)
 

@@ -83,8 +83,11 @@ func NewDemo(ctx context.Context, o Options, log *slog.Logger) (_ *Demo, err err
 	if err := d.sources(ctx, at); err != nil {
 		return nil, err
 	}
-	return d, d.reports(ctx)
+	return d, d.fileReports(ctx)
 }
+
+// Reports are the invented reports, with their pictures.
+func (d *Demo) Reports() []demo.Report { return d.campaign.Campaign.Reports() }
 
 // SetAddress and Address keep where the desk is, for whoever prints links to it.
 func (d *Demo) SetAddress(s string) { d.address.Store(s) }
@@ -163,8 +166,8 @@ func (d *Demo) sources(ctx context.Context, at demo.URLs) error {
 	})
 }
 
-func (d *Demo) reports(ctx context.Context) error {
-	for i, r := range d.campaign.Campaign.Reports() {
+func (d *Demo) fileReports(ctx context.Context) error {
+	for i, r := range d.Reports() {
 		name, phone, _ := strings.Cut(r.Contact, " ")
 		_, problems, err := d.Pipeline.AddReport(ctx, "demo", record.Report{Kind: record.ReportMissing, Number: fmt.Sprintf("YS-%04d", i+1), Name: r.Name, Sex: r.Sex, Birth: r.BirthText,
 			LostText: r.MissingFrom.Format(time.DateOnly), LostFrom: r.MissingFrom, LostTo: r.MissingTo, Place: r.Place, Features: r.Features, SourceName: "演示登记",

@@ -210,12 +210,12 @@ func (a *App) backUpKeys(ctx context.Context) error {
 	return nil
 }
 
-// WorkUntil works on jobs, for a command, until done says so. Where this process works on jobs already, it waits.
+// WorkUntil works on jobs, for a command, until done says so. Where this process works on jobs anyway, it waits.
 func (a *App) WorkUntil(ctx context.Context, done func() (bool, error)) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	g, ctx := errgroup.WithContext(ctx)
-	if !a.Pipeline.Working() { // else the server does
+	if !a.Works {
 		g.Go(func() error { return a.Pipeline.Start(ctx) })
 	}
 	g.Go(func() error {

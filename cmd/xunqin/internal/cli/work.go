@@ -237,7 +237,9 @@ func (c *reindexCmd) run(ctx context.Context, e *Env, a *app.App) error {
 		Change  int64   `json:"change"`
 		Seconds float64 `json:"seconds"`
 	}{info.Docs, info.Prints, info.Seq, e.Now().Sub(start).Seconds()}
-	return e.print(out, func(w io.Writer) { fmt.Fprintf(w, "%d documents, %d fingerprints, %.1f s\n", out.Docs, out.Prints, out.Seconds) })
+	return e.print(out, func(w io.Writer) {
+		fmt.Fprintf(w, "%d documents, %d fingerprints, %.1f s\n", out.Docs, out.Prints, out.Seconds)
+	})
 }
 
 type verifyCmd struct{}
