@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -34,7 +35,24 @@ type piece struct {
 	Status   int    `json:",omitempty"`
 }
 
-func socket(o app.Options) string { return filepath.Join(o.Data, "xunqin.sock") }
+// socket is where a data folder's server answers commands. The system allows about a hundred bytes for its name, so for a
+// deep folder it lies in a folder of its own among the temporary ones, named by the data folder.
+func socket(o app.Options) (string, error) {
+	data, err := filepath.Abs(o.Data)
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(data, "xunqin.sock")
+	if len(path) < 100 {
+		return path, nil
+	}
+	sum := sha256.Sum256([]byte(data))
+	dir := filepath.Join(os.TempDir(), fmt.Sprintf("xunqin-%x", sum[:8]))
+	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
+		return "", fmt.Errorf("socket: %w", err)
+	}
+	return filepath.Join(dir, "xunqin.sock"), nil
+}
 
 // forward has a command carried out by the server that holds the data folder. The socket lies in a folder that only its owner
 // can enter.
@@ -43,8 +61,12 @@ func forward(ctx context.Context, e *Env, o app.Options, args []string) error {
 	if err != nil {
 		return err
 	}
+	path, err := socket(o)
+	if err != nil {
+		return err
+	}
 	var d net.Dialer
-	client := &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return d.DialContext(ctx, "unix", socket(o)) }}}
+	client := &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return d.DialContext(ctx, "unix", path) }}}
 	req, err := http.NewRequestWithContext(ctx, "POST", "http://socket/command", bytes.NewReader(body))
 	if err != nil {
 		return err
@@ -77,7 +99,10 @@ func forward(ctx context.Context, e *Env, o app.Options, args []string) error {
 
 // listen answers commands on the data folder's socket until ctx ends.
 func listen(ctx context.Context, a *app.App, texts *locale.Catalog, log *slog.Logger) error {
-	path := socket(a.Options)
+	path, err := socket(a.Options)
+	if err != nil {
+		return err
+	}
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) { // of a process that was killed
 		return fmt.Errorf("socket: %w", err)
 	}
