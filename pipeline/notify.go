@@ -62,6 +62,9 @@ func (p *Pipeline) Notify(ctx context.Context, job notifyJob, try int, done done
 	if noted := set(record.DeliveryWaiting, err.Error(), func(*sql.Tx) error { return nil }); noted != nil {
 		return noted
 	}
+	if wait := notify.RetryAfter(err); wait > 0 {
+		return later{wait}
+	}
 	return fmt.Errorf("send by %s: %w", d.Channel, err)
 }
 
