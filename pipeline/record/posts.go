@@ -81,7 +81,7 @@ func scanPost(r scanner, p *Post) error {
 }
 
 // SavePost stores a post under (source, native id) with a row for each of its photos, and reports whether it is new or
-// changed: only then is there work to do. A changed post keeps its id, its first time of sight and the photos it still shows.
+// changed: only then is there work to do. A changed post keeps its id, its first time of sight and the photos it had.
 func (s *Store) SavePost(ctx context.Context, tx *sql.Tx, p Post) (id string, changed bool, err error) {
 	digest := p.digest()
 	var had string

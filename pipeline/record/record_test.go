@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"xunqin/crawler"
+	"xunqin/crawler/crawlertest"
 	"xunqin/pipeline/record"
 	"xunqin/pipeline/record/recordtest"
 	"xunqin/search"
@@ -680,6 +681,20 @@ func TestBackupIsWholeWhileOthersWrite(t *testing.T) {
 	if last, err = b.LastChange(t.Context(), nil); err != nil || int64(posts) != last || posts == 0 {
 		t.Errorf("%d posts, %d changes, %v", posts, last, err)
 	}
+}
+
+func TestPaceIsWhatTheCrawlerAsksOfIt(t *testing.T) {
+	recordtest.Each(t, func(t *testing.T, s *record.Store) {
+		crawlertest.Pace(t, func() crawler.Pace {
+			if _, err := s.DB().ExecContext(t.Context(), `DELETE FROM pace_hosts`); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := s.DB().ExecContext(t.Context(), `DELETE FROM pace`); err != nil {
+				t.Fatal(err)
+			}
+			return &record.Pace{Store: s}
+		})
+	})
 }
 
 func TestAHostIsAskedByOneAtATimeAndNotBeforeItsTime(t *testing.T) {
