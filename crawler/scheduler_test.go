@@ -35,9 +35,9 @@ func started(t *testing.T, s *Scheduler) (stop func()) {
 func TestDispatchIsAskedEachTickWithTheClockThatIsGiven(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var asked []time.Time
-		skew := time.Duration(0)
+		var skew atomic.Int64
 		s := &Scheduler{Log: quiet(), Tick: 2 * time.Second,
-			Now: func() time.Time { return time.Now().Add(skew) },
+			Now: func() time.Time { return time.Now().Add(time.Duration(skew.Load())) },
 			DispatchDue: func(_ context.Context, now time.Time) (int, error) {
 				asked = append(asked, now)
 				return 1, nil
@@ -46,10 +46,11 @@ func TestDispatchIsAskedEachTickWithTheClockThatIsGiven(t *testing.T) {
 		stop := started(t, s)
 		time.Sleep(4500 * time.Millisecond) // the bubble's clock
 		synctest.Wait()
-		skew = 10 * 365 * 24 * time.Hour
+		const years = 10 * 365 * 24 * time.Hour
+		skew.Store(int64(years))
 		time.Sleep(2 * time.Second)
 		stop()
-		want := []time.Time{start.Add(2 * time.Second), start.Add(4 * time.Second), start.Add(6*time.Second + skew)}
+		want := []time.Time{start.Add(2 * time.Second), start.Add(4 * time.Second), start.Add(6*time.Second + years)}
 		if diff := cmp.Diff(want, asked); diff != "" {
 			t.Errorf("asked (-want +got):\n%s", diff)
 		}
