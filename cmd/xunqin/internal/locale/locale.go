@@ -187,7 +187,8 @@ func Accepted(header string) string {
 }
 
 func match(tags ...language.Tag) (string, bool) {
-	m := language.NewMatcher([]language.Tag{language.SimplifiedChinese, language.English})
+	// Whoever reads traditional characters is better served by simplified ones than by English.
+	m := language.NewMatcher([]language.Tag{language.SimplifiedChinese, language.English, language.TraditionalChinese})
 	_, i, confidence := m.Match(tags...)
-	return Langs()[i], confidence >= language.Low
+	return []string{Chinese, English, Chinese}[i], confidence >= language.Low
 }
