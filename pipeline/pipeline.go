@@ -110,9 +110,9 @@ func (p *Pipeline) dropBlobs(ctx context.Context, keys []string) {
 	}
 }
 
-// prepare decodes untrusted bytes within the process's budget.
+// prepare decodes untrusted bytes within the process's budget, into pictures no larger than the policy lets them be.
 func (p *Pipeline) prepare(ctx context.Context, b []byte) (photo.Photo, error) {
-	return photo.Prepare(ctx, b, photo.Limits{Budget: p.Budget})
+	return photo.Prepare(ctx, b, photo.Limits{Budget: p.Budget, Side: p.Policy.Limits.Side, Grey: p.Policy.Limits.Grey})
 }
 
 // mark is the keyed hash under which a tombstone knows a thing.

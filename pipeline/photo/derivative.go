@@ -30,12 +30,16 @@ func encode(m image.Image, quality int) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// grey makes the picture that the matcher may still look at when the derivative's life has ended.
-func grey(m *image.YCbCr) ([]byte, error) {
+// grey makes the picture that the matcher may still look at when the derivative's life has ended, with a long side of at most
+// side, or of GreySide where that is 0 or more.
+func grey(m *image.YCbCr, side int) ([]byte, error) {
+	if side <= 0 || side > GreySide {
+		side = GreySide
+	}
 	p := luma(m)
 	w, h := p.w, p.h
-	if max(w, h) > GreySide {
-		w, h = fit(p.w, p.h, GreySide)
+	if max(w, h) > side {
+		w, h = fit(p.w, p.h, side)
 		p = p.scaled(w, h)
 	}
 	g := image.NewGray(image.Rect(0, 0, w, h))

@@ -28,6 +28,8 @@ type Limits struct {
 	Budget    *Budget       // shared by the process
 	Deadline  time.Duration // of decoding, not of waiting for room in the budget
 	KeepPlace bool          // return where the picture says it was taken; the source's policy must allow it
+	Side      int           // long side of the derivative, where a policy wants it shorter than DerivativeSide
+	Grey      int           // long side of the grey picture, where a policy wants it shorter than GreySide
 }
 
 // A Photo is what is known of a picture once it was prepared. None of it points into the bytes it was made from.
@@ -141,7 +143,7 @@ func Prepare(ctx context.Context, b []byte, lim Limits) (Photo, error) {
 		if err != nil {
 			return err
 		}
-		return p.finish(m, h.orientation)
+		return p.finish(m, h.orientation, lim)
 	})
 	switch {
 	case err == nil:
@@ -155,20 +157,24 @@ func Prepare(ctx context.Context, b []byte, lim Limits) (Photo, error) {
 }
 
 // finish fills p from the decoded picture.
-func (p *Photo) finish(m raster, orientation int) error {
+func (p *Photo) finish(m raster, orientation int, lim Limits) error {
 	s := m.small(DerivativeSide, orientation)
 	p.Width, p.Height = m.w, m.h
 	if orientation >= 5 {
 		p.Width, p.Height = m.h, m.w
 	}
+	kept := s // fingerprints are of the common size, whatever is kept
+	if lim.Side > 0 && lim.Side < DerivativeSide {
+		kept = m.small(lim.Side, orientation)
+	}
 	var err error
-	if p.Derivative, err = encode(s, derivativeQuality); err != nil {
+	if p.Derivative, err = encode(kept, derivativeQuality); err != nil {
 		return err
 	}
 	if p.Blurred, err = blurred(s); err != nil {
 		return err
 	}
-	if p.Grey, err = grey(s); err != nil {
+	if p.Grey, err = grey(s, lim.Grey); err != nil {
 		return err
 	}
 	p.Tiny = min(p.Width, p.Height) < MinSide
