@@ -3,6 +3,7 @@ package record
 import (
 	"context"
 	"database/sql"
+	"slices"
 	"time"
 )
 
@@ -60,72 +61,46 @@ func (s *Store) ExpireRest(ctx context.Context, tx *sql.Tx) error {
 	return err
 }
 
-// blobsOf are the keys of every blob a photo has.
-func blobsOf(p Photo) []string {
-	var keys []string
-	for _, k := range []string{p.Sharp, p.Blurred, p.Grey} {
-		if k != "" {
-			keys = append(keys, k)
+// remains is what must go with the photos of an erased post or report: the keys of their blobs, and the pictures that may be
+// empty without them.
+func (s *Store) remains(ctx context.Context, tx *sql.Tx, docID string) (photos []Photo, blobs, pictures []string, err error) {
+	photos, err = s.PhotosOf(ctx, tx, docID)
+	for _, p := range photos {
+		for _, k := range []string{p.Sharp, p.Blurred, p.Grey} {
+			if k != "" {
+				blobs = append(blobs, k)
+			}
+		}
+		if p.PictureID != "" && !slices.Contains(pictures, p.PictureID) {
+			pictures = append(pictures, p.PictureID)
 		}
 	}
-	return keys
+	return photos, blobs, pictures, err
 }
 
 // ErasePost deletes a post with its photos, fingerprints, sightings and the alerts about it, and returns the keys of the
 // blobs that must go as well. A lead whose last copy it was goes too. Tombstones are the caller's.
 func (s *Store) ErasePost(ctx context.Context, tx *sql.Tx, id string) (blobs []string, err error) {
-	photos, err := s.PhotosOf(ctx, tx, id)
+	_, blobs, pictures, err := s.remains(ctx, tx, id)
 	if err != nil {
 		return nil, err
-	}
-	pictures := map[string]bool{}
-	for _, p := range photos {
-		blobs = append(blobs, blobsOf(p)...)
-		if p.PictureID != "" {
-			pictures[p.PictureID] = true
-		}
 	}
 	for _, q := range []string{`DELETE FROM deliveries WHERE subject=$1`, `DELETE FROM photos WHERE post_id=$1`, `DELETE FROM posts WHERE id=$1`} {
 		if _, err := exec(ctx, "erase post", tx, q, id); err != nil {
 			return nil, err
 		}
 	}
-	for p := range pictures {
-		if err := s.dropEmptyPicture(ctx, tx, p); err != nil {
-			return nil, err
-		}
-	}
-	return blobs, s.Changed(ctx, tx, id, "post")
-}
-
-// dropEmptyPicture deletes a picture without photos, with its leads and verdicts.
-func (s *Store) dropEmptyPicture(ctx context.Context, tx *sql.Tx, id string) error {
-	n, err := one("picture", tx.QueryRowContext(ctx, `SELECT COUNT(*) FROM photos WHERE picture_id=$1`, id), scanInt)
-	if err != nil || n > 0 {
-		return err
-	}
-	for _, q := range []string{`DELETE FROM deliveries WHERE subject IN (SELECT id FROM leads WHERE picture_id=$1)`, `DELETE FROM leads WHERE picture_id=$1`,
-		`DELETE FROM verdicts WHERE picture_id=$1`, `DELETE FROM pictures WHERE id=$1`} {
-		if _, err := exec(ctx, "drop picture", tx, q, id); err != nil {
-			return err
-		}
-	}
-	return nil
+	return blobs, s.erased(ctx, tx, id, "post", pictures)
 }
 
 // EraseReport deletes a report with its photos, fingerprints, leads and verdicts, and returns the keys of the blobs that
 // must go as well.
 func (s *Store) EraseReport(ctx context.Context, tx *sql.Tx, id string) (blobs []string, err error) {
-	photos, err := s.PhotosOf(ctx, tx, id)
+	photos, blobs, pictures, err := s.remains(ctx, tx, id)
 	if err != nil {
 		return nil, err
 	}
-	pictures := map[string]bool{}
 	for _, p := range photos {
-		blobs = append(blobs, blobsOf(p)...)
-		if p.PictureID != "" {
-			pictures[p.PictureID] = true
-		}
 		if _, err := exec(ctx, "erase report", tx, `DELETE FROM verdicts WHERE report_photo_id=$1`, p.ID); err != nil {
 			return nil, err
 		}
@@ -136,10 +111,25 @@ func (s *Store) EraseReport(ctx context.Context, tx *sql.Tx, id string) (blobs [
 			return nil, err
 		}
 	}
-	for p := range pictures {
-		if err := s.dropEmptyPicture(ctx, tx, p); err != nil {
-			return nil, err
+	return blobs, s.erased(ctx, tx, id, "report", pictures)
+}
+
+// erased drops pictures that have no photo left, with their leads and verdicts, and tells the indexes.
+func (s *Store) erased(ctx context.Context, tx *sql.Tx, id, kind string, pictures []string) error {
+	for _, p := range pictures {
+		n, err := one("picture", tx.QueryRowContext(ctx, `SELECT COUNT(*) FROM photos WHERE picture_id=$1`, p), scanInt)
+		if err != nil {
+			return err
+		}
+		if n > 0 {
+			continue
+		}
+		for _, q := range []string{`DELETE FROM deliveries WHERE subject IN (SELECT id FROM leads WHERE picture_id=$1)`, `DELETE FROM leads WHERE picture_id=$1`,
+			`DELETE FROM verdicts WHERE picture_id=$1`, `DELETE FROM pictures WHERE id=$1`} {
+			if _, err := exec(ctx, "drop picture", tx, q, p); err != nil {
+				return err
+			}
 		}
 	}
-	return blobs, s.Changed(ctx, tx, id, "report")
+	return s.Changed(ctx, tx, id, kind)
 }
