@@ -418,6 +418,21 @@ func TestRolesChangeEndsSessionsAtOnceAndAreAudited(t *testing.T) {
 	}
 }
 
+// Whatever changes an account, by whatever way, ends what began under the old one.
+func TestSessionEndsWithTheAccountItBeganUnder(t *testing.T) {
+	for _, change := range []string{"roles='volunteer admin'", "password='x'", "factor=X'00'", "disabled_at=1"} {
+		s := newSite(t)
+		s.person(t, "wang", record.Volunteer)
+		b := s.as(t, "wang")
+		if _, err := s.Records.DB().ExecContext(t.Context(), "UPDATE users SET "+change); err != nil {
+			t.Fatal(err)
+		}
+		if b.get("/account").status == http.StatusOK {
+			t.Errorf("a session goes on after %s", change)
+		}
+	}
+}
+
 func TestRequestUnderWayDoesNotBringBackAnEndedSession(t *testing.T) {
 	started, ended := make(chan bool), make(chan bool)
 	s := newSite(t)

@@ -203,7 +203,9 @@ func (s *Server) showRuns(p *Page, v *sourceView, src record.Source) {
 		v.Runs = append(v.Runs, runTime{There: p.AtIn(t, zone), Here: p.At(t), Changes: before != "" && offset != before})
 		before = offset
 	}
-	v.Jitter = locale.Span(p.Lang, src.Jitter)
+	if src.Jitter > 0 {
+		v.Jitter = locale.Span(p.Lang, src.Jitter)
+	}
 }
 
 // leastEvery is the pipeline's, with its default.
