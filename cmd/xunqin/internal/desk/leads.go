@@ -279,7 +279,7 @@ func (s *Server) weigh(p *Page, l record.Lead, r record.Report, v leadView) (pro
 		default:
 			other = true
 		}
-		if plainPlace(c.Place) != plainPlace(v.Report.Place) {
+		if c.Place != "" && v.Report.Place != "" && plainPlace(c.Place) != plainPlace(v.Report.Place) {
 			facts = append(facts, factLine{"place", v.Report.Place, c.Place, c.Source})
 		}
 		if !r.LostFrom.IsZero() && c.Dated {

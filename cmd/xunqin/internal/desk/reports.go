@@ -45,7 +45,7 @@ type reportLine struct {
 }
 
 func (p *Page) reportLine(r record.Report) reportLine {
-	return reportLine{ID: r.ID, Number: caseNumber(r), Kind: r.Kind, Name: p.words(r.Name, r.CreatedAt, false), Age: p.ageBand(r), Place: p.place(r.Place, r.CreatedAt, false),
+	return reportLine{ID: r.ID, Number: caseNumber(r), Kind: r.Kind, Name: masked(r.Name), Age: p.ageBand(r), Place: p.place(r.Place, r.At(), false),
 		Status: r.Status, Lost: p.lost(r), Created: p.Day(r.CreatedAt)}
 }
 
@@ -53,7 +53,7 @@ func (p *Page) reportLine(r record.Report) reportLine {
 func (p *Page) lost(r record.Report) string {
 	switch {
 	case r.LostText != "":
-		return p.words(r.LostText, r.CreatedAt, false)
+		return masked(r.LostText)
 	case r.LostFrom.IsZero():
 		return ""
 	}
@@ -123,7 +123,7 @@ type reportView struct {
 }
 
 func (p *Page) reportView(r record.Report, own bool) reportView {
-	at := r.CreatedAt
+	at := r.At()
 	v := reportView{reportLine: p.reportLine(r), OtherNames: p.words(r.OtherNames, at, own), Sex: r.Sex, Birth: p.words(r.Birth, at, own), Features: p.words(r.Features, at, own),
 		Height: r.HeightCM, DNA: r.DNA, Police: p.words(r.Police, at, own), Source: p.words(r.SourceName, at, own), Step: r.Step, Closed: p.Day(r.ClosedAt),
 		Version: r.Version, HasContact: len(r.Contact) > 0}

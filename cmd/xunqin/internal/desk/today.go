@@ -178,7 +178,7 @@ func (s *Server) leadLines(p *Page, leads []record.Lead) ([]leadLine, error) {
 			continue
 		}
 		own := l.Owner == p.User.ID
-		lines = append(lines, leadLine{ID: l.ID, Number: caseNumber(r), State: l.State, Pair: l.Pair, Kind: l.Kind, Age: p.ageBand(r), Place: p.place(r.Place, r.CreatedAt, own),
+		lines = append(lines, leadLine{ID: l.ID, Number: caseNumber(r), State: l.State, Pair: l.Pair, Kind: l.Kind, Age: p.ageBand(r), Place: p.place(r.Place, r.At(), own),
 			Waits: locale.Span(p.Lang, s.Now().Sub(l.CreatedAt)), Due: p.At(l.NextAt), Overdue: !lead.Final(l.State) && l.NextAt.Before(s.Now()), Mine: own, Taken: l.Owner != "", due: l.NextAt})
 	}
 	return lines, nil

@@ -4,11 +4,16 @@ import (
 	"bytes"
 	"database/sql"
 	"fmt"
+	"html"
 	"image"
 	"image/color"
 	"image/jpeg"
 	"maps"
 	"math/rand/v2"
+	"mime/multipart"
+	"net/http"
+	"regexp"
+	"strings"
 	"testing"
 	"time"
 
@@ -184,4 +189,137 @@ func withWork(t testing.TB, s *site, owner record.User, paths map[string]string)
 		"/subscriptions/{id}": "/subscriptions/" + alert,
 	})
 	return paths
+}
+
+// send posts a form with files as a browser on the site does.
+func (b *browser) send(path string, fields map[string]string, files ...upload) answer {
+	b.t.Helper()
+	var body bytes.Buffer
+	w := multipart.NewWriter(&body)
+	for name, value := range fields {
+		if err := w.WriteField(name, value); err != nil {
+			b.t.Fatal(err)
+		}
+	}
+	for _, f := range files {
+		part, err := w.CreateFormFile(f.Field, f.Name)
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		if _, err := part.Write(f.Bytes); err != nil {
+			b.t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		b.t.Fatal(err)
+	}
+	req, err := http.NewRequestWithContext(b.t.Context(), "POST", b.site.URL+path, &body)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", w.FormDataContentType())
+	req.Header.Set("Origin", b.site.URL)
+	req.Header.Set("Sec-Fetch-Site", "same-origin")
+	return b.do(req)
+}
+
+var images = regexp.MustCompile(`<img src="(/photos/[^"]+)"`)
+
+// pictures fetches every picture that a page shows.
+func (b *browser) pictures(page answer) (list []answer, links []string) {
+	b.t.Helper()
+	for _, m := range images.FindAllStringSubmatch(page.body, -1) {
+		link := html.UnescapeString(m[1])
+		links = append(links, link)
+		list = append(list, b.get(link))
+	}
+	return list, links
+}
+
+// cas is a site with one lead: of a report in Fujian and of a post in Guangdong.
+type cas struct {
+	*site
+	report, post, lead string
+	photo              record.Photo // of the post
+	sharp              [][]byte     // the two pictures as they are stored
+	picture            []byte       // as it was posted
+}
+
+const (
+	phone  = "13912345678"
+	street = "岗顶天桥"
+	kin    = "13987654321" // the family's
+)
+
+func newCase(t testing.TB, changes ...func(*site)) *cas {
+	t.Helper()
+	c := &cas{site: newSite(t, changes...), picture: jpg(draw(11), 70)}
+	source := c.seedSource(t, "Brunnen", "feed", `{"url":"https://example.org/feed"}`)
+	c.report = c.seedReport(t, record.Report{Name: "王小明", Number: "A-17", Place: "福建省泉州市晋江市青阳街道", Birth: "2003", LostText: "2010-05", LostFrom: time.Date(2010, 5, 1, 0, 0, 0, 0, time.UTC),
+		LostTo: time.Date(2010, 6, 1, 0, 0, 0, 0, time.UTC), Features: "左脸胎记", SourceName: "registry", Contact: c.Pipeline.SealContact(pipeline.Contact{Name: "王父", Phone: kin})}, jpg(draw(11), 95))
+	c.post, c.photo = c.seedPost(t, source, record.Post{Text: "女孩，左脸有胎记。联系电话 " + phone + " <img src=x onerror=alert(1)>\u202e", Place: "广东省广州市天河区" + street, PostedAt: c.clock().Add(-72 * time.Hour)}, c.picture)
+	c.lead = c.seedLead(t, c.report, c.photo)
+	photos, err := c.Records.PhotosOf(t.Context(), nil, c.report)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, ph := range append(photos, c.photo) {
+		b, err := c.Pipeline.Picture(t.Context(), ph.Sharp)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.sharp = append(c.sharp, b)
+	}
+	return c
+}
+
+// working makes an account with an area and signs it in.
+func (s *site) working(t testing.TB, name, area string, roles ...record.Role) *browser {
+	t.Helper()
+	u := s.person(t, name, roles...)
+	u.Area = area
+	if err := s.Records.Tx(t.Context(), func(tx *sql.Tx) error { return s.Records.ChangeUser(t.Context(), tx, u) }); err != nil {
+		t.Fatal(err)
+	}
+	return s.as(t, name)
+}
+
+// audited counts the lines of an action.
+func (s *site) audited(t testing.TB, action string) int {
+	t.Helper()
+	lines, err := s.Records.AuditLog(t.Context(), nil, 0, "", 1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, l := range lines {
+		if l.Action == action {
+			n++
+		}
+	}
+	return n
+}
+
+func wants(t testing.TB, name string, a answer, status int, has []string, hasNot []string) {
+	t.Helper()
+	if a.status != status {
+		t.Errorf("%s: status %d, want %d", name, a.status, status)
+	}
+	for _, s := range has {
+		if !strings.Contains(a.body, s) {
+			t.Errorf("%s lacks %q", name, s)
+		}
+	}
+	for _, s := range hasNot {
+		if strings.Contains(a.body, s) {
+			t.Errorf("%s shows %q", name, s)
+		}
+	}
+}
+
+func (s *site) join(t testing.TB, photo, picture string) {
+	t.Helper()
+	if err := s.Records.Tx(t.Context(), func(tx *sql.Tx) error { return s.Records.JoinPicture(t.Context(), tx, photo, picture) }); err != nil {
+		t.Fatal(err)
+	}
 }

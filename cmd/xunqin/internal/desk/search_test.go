@@ -1,0 +1,173 @@
+package desk
+
+import (
+	"bytes"
+	"crypto/rand"
+	"image"
+	"image/color"
+	"io/fs"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"xunqin/cmd/xunqin/internal/locale"
+	"xunqin/pipeline/record"
+)
+
+// withComment puts bytes into a JPEG that no decoder looks at.
+func withComment(jpeg, comment []byte) []byte {
+	n := len(comment) + 2
+	head := append([]byte{0xff, 0xd8, 0xff, 0xfe, byte(n >> 8), byte(n)}, comment...)
+	return append(head, jpeg[2:]...)
+}
+
+// holding lists the files below a folder that hold any of the bytes.
+func holding(t *testing.T, dir string, canaries ...[]byte) []string {
+	t.Helper()
+	var list []string
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		b, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		for _, c := range canaries {
+			if bytes.Contains(b, c) {
+				list = append(list, path)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list
+}
+
+func TestPhotoThatIsSearchedForIsWrittenNowhere(t *testing.T) {
+	tmp := t.TempDir()
+	t.Setenv("TMPDIR", tmp)
+	c := newCase(t)
+	c.person(t, "li", record.Volunteer)
+	b := c.as(t, "li")
+	canary := make([]byte, 4096)
+	rand.Read(canary)
+	query := withComment(jpg(draw(11), 40), canary)
+	query = append(query, bytes.Repeat(canary, 2500)...) // 10 MB behind the end of the picture
+	a := b.send("/search/photo", nil, upload{Field: "photo", Name: "girl.jpg", Bytes: query})
+	wants(t, "the answer", a, http.StatusOK, []string{"A-17", "/leads/" + c.lead, c.Texts.T(locale.Chinese, "likeness.edited"), c.Texts.T(locale.Chinese, "photosearch.memory")}, []string{"girl.jpg"})
+	all := filepath.Dir(tmp) // every folder that this test's programs were given lies here
+	if list := holding(t, all, canary[:64], query[2:66]); len(list) > 0 {
+		t.Errorf("bytes of the picture are in %v", list)
+	}
+	if strings.Contains(c.log.String(), "girl") {
+		t.Error("the file's name is in the log")
+	}
+	if list := holding(t, all, []byte("SQLite format 3")); len(list) == 0 {
+		t.Error("the walk does not see the record")
+	}
+}
+
+func TestPictureThatCannotBeSearchedForIsNamedWithItsReason(t *testing.T) {
+	c := newCase(t, func(s *site) { s.Policy.Limits.Upload = 1 << 20 })
+	c.person(t, "li", record.Volunteer)
+	b := c.as(t, "li")
+	flat := image.NewRGBA(image.Rect(0, 0, 300, 300))
+	for i := range flat.Pix {
+		flat.Pix[i] = 200
+	}
+	flat.SetRGBA(0, 0, color.RGBA{200, 200, 201, 255})
+	heic := append([]byte("\x00\x00\x00\x18ftypheic\x00\x00\x00\x00mif1heic"), make([]byte, 100)...)
+	whole := jpg(draw(3), 90)
+	for name, test := range map[string]struct {
+		file   []byte
+		status int
+		key    string
+	}{
+		"no picture": {[]byte("hello"), 422, "photoreason.unknown-format"},
+		"empty":      {[]byte{}, 422, "photoreason.empty"},
+		"too large":  {bytes.Repeat([]byte{7}, 1<<20+1), 422, "photoreason.too-large"},
+		"HEIC":       {heic, 422, "photoreason.heic"},
+		"cut off":    {whole[:len(whole)/2], 422, "photoreason.broken"},
+		"flat":       {jpg(flat, 90), 200, "photosearch.flat"},
+		"not here":   {whole, 200, "photosearch.nothing"},
+	} {
+		for _, lang := range locale.Langs() {
+			a := b.send("/search/photo?lang="+lang, nil, upload{Field: "photo", Name: "x", Bytes: test.file})
+			wants(t, name, a, test.status, []string{c.Texts.T(lang, test.key, "n", 1)}, nil)
+		}
+	}
+	wants(t, "no file", b.send("/search/photo", nil), 422, []string{c.Texts.T(locale.English, "photosearch.none")}, nil)
+	wants(t, "two files", b.send("/search/photo", nil, upload{Field: "photo", Name: "a", Bytes: whole}, upload{Field: "photo", Name: "b", Bytes: whole}), 422, []string{c.Texts.T(locale.English, "photosearch.one")}, nil)
+	wants(t, "a form without files", b.post("/search/photo", url.Values{"photo": {"x"}}), http.StatusBadRequest, nil, nil)
+}
+
+func TestSearchesByPhotoAreThrottled(t *testing.T) {
+	c := newCase(t, func(s *site) { s.Policy.Limits.SearchesAnHour = 3 })
+	c.person(t, "li", record.Volunteer)
+	c.person(t, "hu", record.Volunteer)
+	b := c.as(t, "li")
+	for i := range 5 {
+		a := b.send("/search/photo", nil, upload{Field: "photo", Name: "x", Bytes: c.picture})
+		if want := map[bool]int{true: http.StatusOK, false: http.StatusTooManyRequests}[i < 3]; a.status != want {
+			t.Errorf("search %d: status %d, want %d", i+1, a.status, want)
+		}
+		c.pass(time.Minute)
+	}
+	wants(t, "another person", c.as(t, "hu").send("/search/photo", nil, upload{Field: "photo", Name: "x", Bytes: c.picture}), http.StatusOK, nil, nil)
+	c.pass(56 * time.Minute)
+	wants(t, "an hour after the first", c.as(t, "li").send("/search/photo", nil, upload{Field: "photo", Name: "x", Bytes: c.picture}), http.StatusOK, nil, nil)
+}
+
+func TestQueryThatCannotBeReadIsMarkedAtItsCharacter(t *testing.T) {
+	c := newCase(t)
+	c.person(t, "li", record.Volunteer)
+	b := c.as(t, "li")
+	wants(t, "an unknown field", b.get("/search?lang=en&q="+url.QueryEscape("女孩 foo:bar")), 422, []string{"女孩 <mark>f</mark>oo:bar", "Character 4:"}, nil)
+	wants(t, "an open quotation", b.get("/search?lang=zh-CN&q="+url.QueryEscape(`女孩 "泉州`)), 422, []string{"<mark>&#34;</mark>泉州", "第 4 个字符："}, nil)
+	wants(t, "a missing end", b.get("/search?lang=en&q="+url.QueryEscape("女孩 or")), 422, []string{"<mark>␣</mark>"}, nil)
+	wants(t, "a page that is none", b.get("/search?q=x&after=zzz"), http.StatusBadRequest, nil, nil)
+	wants(t, "nothing found", b.get("/search?lang=en&q=zzzz"), 200, []string{"That does not mean the child is not here"}, nil)
+}
+
+func TestResultsByWordsAreOneForEachPictureAndPaged(t *testing.T) {
+	c := newCase(t)
+	c.person(t, "wu", record.Reviewer)
+	b := c.as(t, "wu")
+	l, err := c.Records.Lead(t.Context(), nil, c.lead)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 3 {
+		_, ph := c.seedPost(t, c.source(t), record.Post{Text: "女孩 again", Place: "浙江省杭州市", PostedAt: c.clock().Add(-time.Duration(10+i) * 24 * time.Hour)}, jpg(draw(11), 50+i))
+		c.join(t, ph.ID, l.PictureID)
+	}
+	a := b.get("/search?lang=en&q=" + url.QueryEscape("女孩"))
+	wants(t, "the results", a, 200, []string{"One picture, 4 copies", "浙江省杭州市", "4 posts and reports"}, nil)
+	if n := strings.Count(a.body, "/pictures/"+l.PictureID); n != 1 {
+		t.Errorf("the picture stands %d times among the results", n)
+	}
+	picture := draw(80)
+	for i := range 60 {
+		c.seedPost(t, c.source(t), record.Post{Text: "many", PostedAt: c.clock().Add(-time.Duration(i) * time.Hour)}, jpg(picture, 60))
+	}
+	link, posts, pages := "/search?q=many&lang=en", 0, 0
+	for ; link != "" && pages < 5; pages++ {
+		a := b.get(link)
+		posts += strings.Count(a.body, `<article class="card group">`)
+		link = ""
+		if m := regexp.MustCompile(`href="(/search\?after=[^"&]+&amp;q=many)"`).FindStringSubmatch(a.body); m != nil {
+			link = strings.ReplaceAll(m[1], "&amp;", "&")
+		}
+	}
+	if posts != 60 || pages != 2 {
+		t.Errorf("%d posts on %d pages, want 60 on 2", posts, pages)
+	}
+}
