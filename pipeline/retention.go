@@ -172,6 +172,9 @@ func (p *Pipeline) Erase(ctx context.Context, actor, id, reason string) error {
 			if _, err := p.Records.Report(ctx, tx, id); err != nil {
 				return nil, err
 			}
+			if err := p.bury(ctx, tx, record.TombNative, buriedReport+id, reason, until); err != nil {
+				return nil, err
+			}
 			return p.Records.EraseReport(ctx, tx, id)
 		}
 		if err != nil {
@@ -187,6 +190,9 @@ func (p *Pipeline) Erase(ctx context.Context, actor, id, reason string) error {
 	}
 	return p.scrub(ctx)
 }
+
+// buriedReport begins what the tombstone of a report is made of; that of a post begins with its source's id.
+const buriedReport = "report\x00"
 
 func (p *Pipeline) bury(ctx context.Context, tx *sql.Tx, kind, what, reason string, until time.Time) error {
 	return p.Records.AddTombstone(ctx, tx, record.Tombstone{Kind: kind, Mark: p.mark(kind, what), Reason: reason, ExpiresAt: until})
@@ -219,6 +225,16 @@ func (p *Pipeline) EraseLost(ctx context.Context, graves []record.Tombstone) (in
 		buried, err := p.Records.Buried(ctx, nil, record.TombNative, p.mark(record.TombNative, post.SourceID+"\x00"+post.NativeID))
 		if buried {
 			gone[post.ID] = true
+		}
+		return err
+	})
+	if err != nil {
+		return 0, err
+	}
+	err = p.Records.EachReport(ctx, func(r record.Report) error {
+		buried, err := p.Records.Buried(ctx, nil, record.TombNative, p.mark(record.TombNative, buriedReport+r.ID))
+		if buried {
+			gone[r.ID] = true
 		}
 		return err
 	})

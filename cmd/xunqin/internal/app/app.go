@@ -86,6 +86,9 @@ func (a *App) open(ctx context.Context) (err error) {
 		return err
 	}
 	a.close = append(a.close, a.lock.Close)
+	if err := dropHalves(o.Data); err != nil {
+		return err
+	}
 	if o.Policy != "" {
 		if a.Policy, err = policy.Load(o.Policy); err != nil {
 			return err
@@ -98,6 +101,7 @@ func (a *App) open(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	a.close = append(a.close, files.Close)
 	a.Blobs = &blob.Sealed{Store: files, Keys: a.Keys}
 	if a.Records, err = record.Open(ctx, o.dsn()); err != nil {
 		return err
@@ -124,6 +128,23 @@ func (a *App) open(ctx context.Context) (err error) {
 	}
 	a.Pipeline = p
 	return p.Open(ctx)
+}
+
+// dropHalves deletes what a backup or a reindex that was killed has left: copies of texts that an erasure would not reach.
+func dropHalves(data string) error {
+	list, err := os.ReadDir(data)
+	if err != nil {
+		return fmt.Errorf("data folder: %w", err)
+	}
+	for _, e := range list {
+		if !strings.HasPrefix(e.Name(), "backup-") && !strings.HasPrefix(e.Name(), "index.db.new") {
+			continue
+		}
+		if err := os.RemoveAll(filepath.Join(data, e.Name())); err != nil {
+			return fmt.Errorf("data folder: %w", err)
+		}
+	}
+	return nil
 }
 
 // openKeys opens the key folder, or makes it for a data folder that is new. Data without its keys would be unreadable, so new

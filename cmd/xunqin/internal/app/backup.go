@@ -113,7 +113,8 @@ var pictureEntry = regexp.MustCompile(`^pictures/[a-z0-9]{16,64}$`)
 
 // Restore fills an empty data folder from a backup, with the keys that are there. Before anything is served, what was erased
 // since the backup is erased from it: a picture whose key was destroyed cannot be read any more, and its post or report goes;
-// from, when given, is the data folder whose tombstones are taken over as well.
+// from, when given, is the data folder whose tombstones are taken over as well. What has outlived its life since goes too. A
+// restore that fails leaves the folder empty.
 func Restore(ctx context.Context, o Options, log *slog.Logger, r io.Reader, from string) (n Backed, err error) {
 	if o.Database != "" {
 		return n, errors.New("restore PostgreSQL with pg_restore, then run reindex")
@@ -128,15 +129,25 @@ func Restore(ctx context.Context, o Options, log *slog.Logger, r io.Reader, from
 	if err != nil {
 		return n, err
 	}
-	defer func() { err = errors.Join(err, keys.Close()) }()
-	var m manifest
-	if m, n.Pictures, err = unpack(o.Data, r); err != nil {
+	fingerprint := keys.Fingerprint()
+	if err := keys.Close(); err != nil {
 		return n, err
 	}
-	n.At = m.At
-	if m.Keys != keys.Fingerprint() {
-		return n, fmt.Errorf("restore: %w: the backup was sealed under other keys than those in %s", blob.ErrWrongKey, o.Keys)
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, empty(o.Data))
+		}
+	}()
+	m, pictures, err := unpack(ctx, o.Data, r, func(m manifest) error {
+		if m.Keys != fingerprint {
+			return fmt.Errorf("restore: %w: the backup was sealed under other keys than those in %s", blob.ErrWrongKey, o.Keys)
+		}
+		return nil
+	})
+	if err != nil {
+		return n, err
 	}
+	n.At, n.Pictures = m.At, pictures
 	var graves []record.Tombstone
 	if from != "" {
 		if graves, err = tombstones(ctx, from); err != nil {
@@ -147,11 +158,40 @@ func Restore(ctx context.Context, o Options, log *slog.Logger, r io.Reader, from
 	if err != nil {
 		return n, err
 	}
-	n.Erased, err = a.eraseLost(ctx, graves)
+	if n.Erased, err = a.Pipeline.EraseLost(ctx, graves); err == nil {
+		_, err = a.Pipeline.Expire(ctx)
+	}
 	return n, errors.Join(err, a.Close())
 }
 
-func unpack(dir string, r io.Reader) (m manifest, pictures int, err error) {
+// empty deletes what lies in a folder.
+func empty(dir string) error {
+	list, err := os.ReadDir(dir)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	for _, e := range list {
+		err = errors.Join(err, os.RemoveAll(filepath.Join(dir, e.Name())))
+	}
+	return err
+}
+
+// unpack writes a backup's files into a folder, once check has accepted the manifest, which comes first.
+func unpack(ctx context.Context, dir string, r io.Reader, check func(manifest) error) (m manifest, pictures int, err error) {
+	t := tar.NewReader(r)
+	h, err := t.Next()
+	if err != nil || h.Name != "manifest.json" {
+		return m, 0, errors.New("restore: this is no backup")
+	}
+	if err := json.NewDecoder(io.LimitReader(t, 1<<20)).Decode(&m); err != nil {
+		return m, 0, fmt.Errorf("restore: %w", err)
+	}
+	if m.Format != backupFormat {
+		return m, 0, fmt.Errorf("restore: %w: its format is %d", record.ErrNewer, m.Format)
+	}
+	if err := check(m); err != nil {
+		return m, 0, err
+	}
 	if err := os.MkdirAll(filepath.Join(dir, "pictures"), 0o700); err != nil {
 		return m, 0, fmt.Errorf("restore: %w", err)
 	}
@@ -159,7 +199,8 @@ func unpack(dir string, r io.Reader) (m manifest, pictures int, err error) {
 	if err != nil {
 		return m, 0, err
 	}
-	t := tar.NewReader(r)
+	defer func() { err = errors.Join(err, files.Close()) }()
+	whole := false
 	for {
 		h, err := t.Next()
 		if errors.Is(err, io.EOF) {
@@ -169,19 +210,13 @@ func unpack(dir string, r io.Reader) (m manifest, pictures int, err error) {
 			return m, 0, fmt.Errorf("restore: %w", err)
 		}
 		switch {
-		case h.Name == "manifest.json":
-			if err := json.NewDecoder(io.LimitReader(t, 1<<20)).Decode(&m); err != nil {
-				return m, 0, fmt.Errorf("restore: %w", err)
-			}
-			if m.Format != backupFormat {
-				return m, 0, fmt.Errorf("restore: %w: its format is %d", record.ErrNewer, m.Format)
-			}
 		case h.Name == "xunqin.db":
 			if err := writeTo(filepath.Join(dir, "xunqin.db"), t); err != nil {
 				return m, 0, err
 			}
+			whole = true
 		case pictureEntry.MatchString(h.Name):
-			if err := files.Put(context.Background(), strings.TrimPrefix(h.Name, "pictures/"), t); err != nil {
+			if err := files.Put(ctx, strings.TrimPrefix(h.Name, "pictures/"), t); err != nil {
 				return m, 0, err
 			}
 			pictures++
@@ -189,8 +224,8 @@ func unpack(dir string, r io.Reader) (m manifest, pictures int, err error) {
 			return m, 0, fmt.Errorf("restore: %q does not belong in a backup", h.Name)
 		}
 	}
-	if m.Format == 0 {
-		return m, 0, errors.New("restore: this is no backup")
+	if !whole {
+		return m, 0, errors.New("restore: the backup has no record in it")
 	}
 	return m, pictures, nil
 }
@@ -219,9 +254,4 @@ func tombstones(ctx context.Context, dir string) (list []record.Tombstone, err e
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
 	return s.Tombstones(ctx, nil)
-}
-
-// eraseLost takes tombstones over and erases what they or destroyed keys say is gone.
-func (a *App) eraseLost(ctx context.Context, graves []record.Tombstone) (int, error) {
-	return a.Pipeline.EraseLost(ctx, graves)
 }

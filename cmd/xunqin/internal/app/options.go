@@ -3,6 +3,7 @@ package app
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/netip"
 	"path/filepath"
 	"strings"
@@ -43,11 +44,11 @@ func (o Options) cidrs() ([]netip.Prefix, error) {
 
 // check refuses settings that would put the keys where the data and its backups are.
 func (o Options) check() error {
-	data, err := filepath.Abs(o.Data)
+	data, err := realPath(o.Data)
 	if err != nil {
 		return err
 	}
-	keys, err := filepath.Abs(o.Keys)
+	keys, err := realPath(o.Keys)
 	if err != nil {
 		return err
 	}
@@ -55,6 +56,25 @@ func (o Options) check() error {
 		return errors.New("the folder of the keys must lie apart from the data: neither inside the other")
 	}
 	return nil
+}
+
+// realPath is the absolute path of a folder, links followed as far as it exists.
+func realPath(dir string) (string, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return "", err
+	}
+	rest := ""
+	for {
+		found, err := filepath.EvalSymlinks(dir)
+		if err == nil {
+			return filepath.Join(found, rest), nil
+		}
+		if !errors.Is(err, fs.ErrNotExist) || dir == filepath.Dir(dir) {
+			return "", fmt.Errorf("folder %s: %w", dir, err)
+		}
+		rest, dir = filepath.Join(filepath.Base(dir), rest), filepath.Dir(dir)
+	}
 }
 
 // dsn is where the record is.
