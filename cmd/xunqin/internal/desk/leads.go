@@ -148,7 +148,8 @@ type leadView struct {
 	Left, Right     side
 	Copy            copyView // what stands with the right picture
 	Copies          []copyView
-	Outside         int
+	Total           int  // Copies are the first so many
+	MayReport       bool // read the whole report
 	Shown           bool // the pictures are sharp
 	Seconds         int
 	Harmful, Closed bool
@@ -193,7 +194,7 @@ func (s *Server) leadPage(p *Page, copyID string) (leadView, error) {
 	}
 	photos = slices.DeleteFunc(photos, func(ph record.Photo) bool { return ph.ID == l.ReportPhotoID })
 	// Whoever may see a lead sees all copies of its picture: to compare them is the work.
-	if v.Copies, v.Outside, err = s.copies(p, asCopies(photos), true, v.Mine); err != nil {
+	if v.Copies, _, err = s.copies(p, asCopies(photos), true, v.Mine); err != nil {
 		return v, err
 	}
 	left, err := s.Records.Photo(p.Context(), nil, l.ReportPhotoID)
@@ -210,6 +211,8 @@ func (s *Server) leadPage(p *Page, copyID string) (leadView, error) {
 		}
 	}
 	v.For, v.Against, v.Facts = s.weigh(p, l, r, v)
+	v.Total, v.MayReport = len(v.Copies), v.Mine || theirs(p.User, r.Place)
+	v.Copies = v.Copies[:min(len(v.Copies), mostCopies)]
 	return v, s.verdicts(p, l, r, &v)
 }
 
@@ -269,7 +272,7 @@ func (s *Server) weigh(p *Page, l record.Lead, r record.Report, v leadView) (pro
 	home := province(r.Place)
 	var same, other, before, named bool
 	for _, c := range v.Copies {
-		if c.Report != "" {
+		if c.OfReport {
 			continue
 		}
 		switch there := province(c.where); {

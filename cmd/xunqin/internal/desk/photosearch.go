@@ -130,7 +130,7 @@ func (s *Server) groups(p *Page, found []pipeline.Group) (list []groupView, outs
 		newest := g.Copies[len(g.Copies)-1].Post
 		v := groupView{ID: g.PictureID, Kind: g.Kind, Copies: len(copies), pictureSpan: span(copies)}
 		if own || theirs(p.User, newest.Place) {
-			v.Text = masked(newest.Text)
+			v.Text = clipped(masked(newest.Text))
 		}
 		for _, c := range copies {
 			v.Blurred = cmp.Or(v.Blurred, c.Blurred)

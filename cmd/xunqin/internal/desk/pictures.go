@@ -269,7 +269,8 @@ type copyView struct {
 	Dated                    bool // the source said when; else Posted is when it was first seen
 	Source, Place, Text, URL string
 	Hidden                   bool
-	Report, Number           string // of a report's photo: its id and case number
+	Report, Number           string // of a report's photo: its id, where the person may read it, and case number
+	OfReport                 bool
 
 	at    time.Time
 	where string // the place as written
@@ -343,7 +344,10 @@ func (s *Server) claimOfReport(p *Page, v *copyView, id string) error {
 	}
 	v.at, v.where, v.Text = r.CreatedAt, r.Place, r.Features
 	v.Posted, v.Seen, v.Dated = p.At(r.CreatedAt), p.At(r.CreatedAt), true
-	v.Source, v.Report, v.Number = r.SourceName, r.ID, caseNumber(r)
+	v.Source, v.Number, v.OfReport = r.SourceName, caseNumber(r), true
+	if theirs(p.User, r.Place) {
+		v.Report = r.ID
+	}
 	return nil
 }
 
@@ -360,10 +364,14 @@ func asCopies(photos []record.Photo) []pipeline.Copy {
 type pictureView struct {
 	ID      string
 	Copies  []copyView
+	Total   int // Copies are the first so many
 	Outside int
 	pictureSpan
 	Leads []leadLine
 }
+
+// mostCopies is how many copies stand on one page, each with its text; a picture may have thousands.
+const mostCopies = 50
 
 func (s *Server) picture(p *Page) error {
 	id := p.Path("id")
@@ -383,7 +391,8 @@ func (s *Server) picture(p *Page) error {
 	if len(v.Copies) == 0 {
 		return fmt.Errorf("picture %s: %w", id, record.ErrNotFound)
 	}
-	v.pictureSpan = span(v.Copies)
+	v.pictureSpan, v.Total = span(v.Copies), len(v.Copies)
+	v.Copies = v.Copies[:min(len(v.Copies), mostCopies)]
 	if v.Leads, err = s.leadLines(p, leads); err != nil {
 		return err
 	}

@@ -1,9 +1,7 @@
 package desk
 
 import (
-	"crypto/rand"
 	"database/sql"
-	"encoding/base64"
 	"fmt"
 	"net/mail"
 	"net/netip"
@@ -118,7 +116,7 @@ type queryForm struct {
 type queryCount struct {
 	Total, Month   int
 	More, MonthTop bool // there are at least so many
-	Busy, Silent   bool
+	Busy, Silent   int  // what it is too busy or too silent by, 0 when it is not
 }
 
 type queryView struct {
@@ -165,7 +163,12 @@ func (s *Server) count(p *Page, q search.Query) (*queryCount, error) {
 	}
 	quarter, err := since(silentDays)
 	c.More, c.MonthTop = c.Total >= mostMatches, c.Month >= mostMatches
-	c.Busy, c.Silent = c.Month > busyADay*monthDays, quarter == 0
+	if c.Month > busyADay*monthDays {
+		c.Busy = busyADay
+	}
+	if quarter == 0 {
+		c.Silent = silentDays
+	}
 	return &c, err
 }
 
@@ -430,9 +433,7 @@ func (s *Server) subscribe(p *Page, v *subscriptionsView, queryID string) (added
 		if !s.webhookAddress(v.Form.Target) {
 			v.Errors["target"] = p.T("subscription.badwebhook")
 		}
-		key := make([]byte, 32)
-		rand.Read(key)
-		target, secret = v.Form.Target, "whsec_"+base64.StdEncoding.EncodeToString(key)
+		target, secret = v.Form.Target, notify.NewSecret()
 	default:
 		v.Errors["channel"] = p.T("subscription.badchannel")
 	}
@@ -604,17 +605,18 @@ func (s *Server) sendTest(p *Page, sub record.Subscription) error {
 	if sender == nil {
 		return fmt.Errorf("no sender for %s", sub.Channel)
 	}
-	m := notify.Message{ID: "test-" + record.NewID(), Subject: p.T("subscription.testsubject"), Text: p.T("subscription.testtext"), Lang: p.Lang, URL: s.BaseURL + "/inbox", At: s.Now()}
-	for sealed, plain := range map[*[]byte]*string{&sub.Target: &m.To, &sub.Secret: &m.Secret} {
-		if len(*sealed) == 0 {
-			continue
-		}
-		b, err := s.Pipeline.Keys.Open("subscription", *sealed)
+	to, err := s.Pipeline.Keys.Open("subscription", sub.Target)
+	if err != nil {
+		return fmt.Errorf("subscription %s: %w", sub.ID, err)
+	}
+	m := notify.Message{ID: "test-" + record.NewID(), To: string(to), Subject: p.T("subscription.testsubject"), Text: p.T("subscription.testtext"), Lang: p.Lang, URL: s.BaseURL + "/inbox", At: s.Now()}
+	if len(sub.Secret) > 0 {
+		secret, err := s.Pipeline.Keys.Open("subscription", sub.Secret)
 		if err != nil {
 			return fmt.Errorf("subscription %s: %w", sub.ID, err)
 		}
-		*plain = string(b)
+		m.Secret = string(secret)
 	}
-	_, err := sender.Send(p.Context(), m)
+	_, err = sender.Send(p.Context(), m)
 	return err
 }

@@ -72,6 +72,15 @@ func (p *Page) words(text string, at time.Time, own bool) string {
 // masked is a text from outside in a list, where nobody reads contacts or streets: they are on the page of the thing, which is logged.
 func masked(text string) string { return redact.Text(text, redact.View{}) }
 
+// clipped is the beginning of a long text, for lists.
+func clipped(text string) string {
+	const most = 300 // characters
+	if runes := []rune(text); len(runes) > most {
+		return string(runes[:most]) + "…"
+	}
+	return text
+}
+
 // place is a place as the person may read it: whole for whom it is theirs, to the county for other volunteers, to the province
 // for all others.
 func (p *Page) place(place string, at time.Time, own bool) string {

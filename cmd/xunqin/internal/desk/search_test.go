@@ -52,18 +52,17 @@ func holding(t *testing.T, dir string, canaries ...[]byte) []string {
 }
 
 func TestPhotoThatIsSearchedForIsWrittenNowhere(t *testing.T) {
-	tmp := t.TempDir()
-	t.Setenv("TMPDIR", tmp)
+	all := filepath.Dir(t.TempDir()) // every folder that this test's programs were given lies here
 	c := newCase(t)
 	c.person(t, "li", record.Volunteer)
 	b := c.as(t, "li")
+	t.Setenv("TMPDIR", filepath.Join(all, "none")) // a temporary file, however short its life, fails
 	canary := make([]byte, 4096)
 	rand.Read(canary)
 	query := withComment(jpg(draw(11), 40), canary)
 	query = append(query, bytes.Repeat(canary, 2500)...) // 10 MB behind the end of the picture
 	a := b.send("/search/photo", nil, upload{Field: "photo", Name: "girl.jpg", Bytes: query})
 	wants(t, "the answer", a, http.StatusOK, []string{"A-17", "/leads/" + c.lead, c.Texts.T(locale.Chinese, "likeness.edited"), c.Texts.T(locale.Chinese, "photosearch.memory")}, []string{"girl.jpg"})
-	all := filepath.Dir(tmp) // every folder that this test's programs were given lies here
 	if list := holding(t, all, canary[:64], query[2:66]); len(list) > 0 {
 		t.Errorf("bytes of the picture are in %v", list)
 	}
@@ -72,6 +71,43 @@ func TestPhotoThatIsSearchedForIsWrittenNowhere(t *testing.T) {
 	}
 	if list := holding(t, all, []byte("SQLite format 3")); len(list) == 0 {
 		t.Error("the walk does not see the record")
+	}
+}
+
+// The calls of net/http that read a form with files write large ones to disk on their way.
+func TestNoPageReadsFormsInAWayThatWritesFiles(t *testing.T) {
+	names, err := filepath.Glob("*.go")
+	if err != nil || len(names) == 0 {
+		t.Fatal(names, err)
+	}
+	spills := regexp.MustCompile(`\.(ParseMultipartForm|FormFile|FormValue|PostFormValue|ReadForm)\(`)
+	for _, name := range names {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m := spills.Find(b); m != nil && !strings.HasSuffix(name, "_test.go") {
+			t.Errorf("%s calls %s", name, m)
+		}
+	}
+}
+
+func TestLongResultsStayLight(t *testing.T) {
+	c := newCase(t)
+	c.person(t, "wu", record.Reviewer)
+	long := strings.Repeat("很长的文字 ", 1000)
+	l, err := c.Records.Lead(t.Context(), nil, c.lead)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 60 {
+		_, ph := c.seedPost(t, c.source(t), record.Post{Text: long, PostedAt: c.clock().Add(-time.Duration(i) * time.Hour)}, jpg(draw(uint64(i+200)), 60))
+		if i < 3 {
+			c.join(t, ph.ID, l.PictureID)
+		}
+	}
+	if n := len(c.as(t, "wu").get("/search?q=" + url.QueryEscape("很长的文字")).body); n > 150_000 {
+		t.Errorf("a page of results weighs %d bytes", n)
 	}
 }
 

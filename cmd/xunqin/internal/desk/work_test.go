@@ -312,7 +312,7 @@ func wants(t testing.TB, name string, a answer, status int, has []string, hasNot
 	}
 	for _, s := range hasNot {
 		if strings.Contains(a.body, s) {
-			t.Errorf("%s shows %q", name, s)
+			t.Errorf("%s shows %.40q", name, s)
 		}
 	}
 }
