@@ -33,6 +33,7 @@ func (c *serveCmd) runAlone(ctx context.Context, e *Env, o app.Options) error {
 }
 
 func (c *serveCmd) serve(ctx context.Context, e *Env, a *app.App) error {
+	a.Works = true
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return a.Serve(ctx, app.ServeOptions{Listen: c.Listen, Proxy: c.Proxy}) })
 	g.Go(func() error { return listen(ctx, a, e.texts, e.Log) })
@@ -68,6 +69,7 @@ func (c *workCmd) runAlone(ctx context.Context, e *Env, o app.Options) error {
 	if err != nil {
 		return err
 	}
+	a.Works = true
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return a.Work(gctx) })
 	g.Go(func() error { return listen(gctx, a, e.texts, e.Log) })
