@@ -46,6 +46,8 @@ var (
 const (
 	beatEvery = 15 * time.Second
 	beatLife  = 45 * time.Second // a process not heard of for so long is dead; its jobs are taken over
+	// mostDeaths is how many processes may die with a job in hand before it joins the dead list: it may be what kills them.
+	mostDeaths = 10
 )
 
 // done completes the job of a step in the transaction that holds the step's result.
@@ -90,6 +92,8 @@ func (w *step[A]) Work(ctx context.Context, j *river.Job[A]) error {
 		return river.JobCancel(c.error)
 	case errors.As(err, &l):
 		return river.JobSnooze(l.wait)
+	case err != nil && errors.Is(ctx.Err(), context.Canceled):
+		return river.JobSnooze(0) // the process ends; that is no fault of the job
 	}
 	return err
 }
@@ -122,6 +126,12 @@ func (p *Pipeline) Open(ctx context.Context) error {
 	queues := map[string]river.QueueConfig{}
 	for kind, n := range width {
 		queues[kind] = river.QueueConfig{MaxWorkers: n}
+	}
+	if p.Alone {
+		// Turns that a killed process had at hosts would be waited for in vain.
+		if err := p.Records.Tx(ctx, func(tx *sql.Tx) error { return p.Records.FreePace(ctx, tx) }); err != nil {
+			return err
+		}
 	}
 	p.worker = record.NewID()
 	cfg := &river.Config{
@@ -220,12 +230,14 @@ func (p *Pipeline) beat(ctx context.Context) error {
 				}
 			}
 		}
-		// The column with the names of those who tried is an array in one database and JSON in the other.
-		last := `attempted_by[array_upper(attempted_by, 1)]`
+		// Documents and lists are of other types in the two databases. A try that ended with its process does not count as one.
+		last, deaths, count, now := `attempted_by[array_upper(attempted_by, 1)]`, `COALESCE((metadata->>'deaths')::int, 0) + 1`, `jsonb_set(metadata, '{deaths}', to_jsonb(%s))`, `now()`
 		if p.Records.Dialect() == record.SQLite {
-			last = `json_extract(attempted_by, '$[#-1]')`
+			last, deaths, count, now = `json_extract(attempted_by, '$[#-1]')`, `COALESCE(json_extract(metadata, '$.deaths'), 0) + 1`, `jsonb_set(metadata, '$.deaths', %s)`, `datetime('now', 'subsec')`
 		}
-		_, err = tx.ExecContext(ctx, `UPDATE river_job SET state='available' WHERE state='running' AND `+last+` NOT IN (SELECT id FROM workers)`)
+		_, err = tx.ExecContext(ctx, `UPDATE river_job SET attempt=attempt-1, metadata=`+fmt.Sprintf(count, deaths)+`,
+			state=CASE WHEN `+deaths+` < $1 THEN 'available' ELSE 'discarded' END, finalized_at=CASE WHEN `+deaths+` < $1 THEN NULL ELSE `+now+` END
+			WHERE state='running' AND `+last+` NOT IN (SELECT id FROM workers)`, mostDeaths)
 		if err != nil {
 			return fmt.Errorf("take over jobs: %w", err)
 		}
@@ -266,6 +278,10 @@ func (p *Pipeline) Dead(ctx context.Context) ([]DeadJob, error) {
 		}
 		if n := len(j.Errors); n > 0 {
 			d.Why = j.Errors[n-1].Error
+		}
+		var meta struct{ Deaths int }
+		if err := json.Unmarshal(j.Metadata, &meta); err == nil && meta.Deaths >= mostDeaths {
+			d.Why = "the process died each time it had this in hand"
 		}
 		var args struct{ Run, Post, Doc, Delivery string }
 		if err := json.Unmarshal(j.EncodedArgs, &args); err == nil {

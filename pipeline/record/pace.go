@@ -133,6 +133,13 @@ func (p *Pace) release(ctx context.Context, host string, slot int, holder string
 	}
 }
 
+// FreePace ends all turns at hosts, for a process that is alone and has just begun: they are of one that was killed. When a host
+// may be asked next stays as it is.
+func (s *Store) FreePace(ctx context.Context, tx *sql.Tx) error {
+	_, err := exec(ctx, "free pace", tx, `UPDATE pace SET held_until=0 WHERE held_until>0`)
+	return err
+}
+
 // Robots keeps each origin's robots.txt in the record for its day. It implements crawler.RobotsCache.
 type Robots struct{ Store *Store }
 
