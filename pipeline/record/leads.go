@@ -48,7 +48,8 @@ func scanLead(r scanner, l *Lead) error {
 		when{&l.CreatedAt}, when{&l.UpdatedAt}, &l.Version)
 }
 
-// AddLead stores the lead of a pair, or finds the one there is, and says which. A nearer copy lowers its distance.
+// AddLead stores the lead of a pair, or finds the one there is, and says which. A nearer copy lowers its distance; one of the
+// same bytes names its kind, whichever came first.
 func (s *Store) AddLead(ctx context.Context, tx *sql.Tx, l Lead) (id string, fresh bool, err error) {
 	now := s.now()
 	id = NewID()
@@ -58,7 +59,7 @@ func (s *Store) AddLead(ctx context.Context, tx *sql.Tx, l Lead) (id string, fre
 	if err != nil || n == 1 {
 		return id, n == 1, err
 	}
-	_, err = exec(ctx, "add lead", tx, `UPDATE leads SET kind=$1, distance=$2, updated_at=$3 WHERE report_photo_id=$4 AND picture_id=$5 AND merged_into='' AND distance > $2`,
+	_, err = exec(ctx, "add lead", tx, `UPDATE leads SET kind=$1, distance=$2, updated_at=$3 WHERE report_photo_id=$4 AND picture_id=$5 AND merged_into='' AND (distance > $2 OR distance = $2 AND $1 = 'same')`,
 		l.Kind, l.Distance, now, l.ReportPhotoID, l.PictureID)
 	if err != nil {
 		return "", false, err
