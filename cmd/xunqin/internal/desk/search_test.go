@@ -100,12 +100,9 @@ func TestLongResultsStayLight(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i := range 60 {
-		_, ph := c.seedPost(t, c.source(t), record.Post{Text: long, PostedAt: c.clock().Add(-time.Duration(i) * time.Hour)}, jpg(draw(uint64(i+200)), 60))
-		if i < 3 {
-			c.join(t, ph.ID, l.PictureID)
-		}
-	}
+	_, ph := c.seedPost(t, c.source(t), record.Post{Text: long, PostedAt: c.clock().Add(-time.Hour)}, jpg(draw(200), 60))
+	c.join(t, ph.ID, l.PictureID)
+	c.seedTexts(t, 60, long)
 	if n := len(c.as(t, "wu").get("/search?q=" + url.QueryEscape("很长的文字")).body); n > 150_000 {
 		t.Errorf("a page of results weighs %d bytes", n)
 	}
@@ -190,10 +187,7 @@ func TestResultsByWordsAreOneForEachPictureAndPaged(t *testing.T) {
 	if n := strings.Count(a.body, "/pictures/"+l.PictureID); n != 1 {
 		t.Errorf("the picture stands %d times among the results", n)
 	}
-	picture := draw(80)
-	for i := range 60 {
-		c.seedPost(t, c.source(t), record.Post{Text: "many", PostedAt: c.clock().Add(-time.Duration(i) * time.Hour)}, jpg(picture, 60))
-	}
+	c.seedTexts(t, 60, "many")
 	link, posts, pages := "/search?q=many&lang=en", 0, 0
 	for ; link != "" && pages < 5; pages++ {
 		a := b.get(link)

@@ -99,6 +99,24 @@ func (s *site) seedPost(t testing.TB, source string, p record.Post, picture []by
 	return post, ph
 }
 
+// seedTexts stores posts without photos, an hour apart.
+func (s *site) seedTexts(t testing.TB, n int, text string) {
+	t.Helper()
+	source := s.source(t)
+	err := s.Records.Tx(t.Context(), func(tx *sql.Tx) error {
+		for i := range n {
+			p := record.Post{SourceID: source, NativeID: record.NewID(), Text: text, State: record.PostLive, PostedAt: s.clock().Add(-time.Duration(i) * time.Hour)}
+			if _, _, err := s.Records.SavePost(t.Context(), tx, p); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // seedLead stores the lead of a report's first photo and a post's.
 func (s *site) seedLead(t testing.TB, report string, copies ...record.Photo) string {
 	t.Helper()
