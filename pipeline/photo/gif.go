@@ -47,7 +47,7 @@ func inspectGIF(b []byte) (header, error) {
 				break
 			}
 		}
-		if block == '!' && b[start] != 0xf9 { // a comment, an application's data, a text; not the timing of a frame
+		if block == '!' {
 			h.metadata += at - start
 		}
 	}

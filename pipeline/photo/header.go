@@ -75,7 +75,7 @@ func (h header) check() error {
 func (h header) pixels() int64 { return int64(h.w) * int64(h.h) }
 
 // patience is the longest that decoding may take: several times what the slowest format needs on a busy machine, and little for a
-// small picture, since a damaged AVIF may make its decoder go round for ever.
+// small picture: libaom is built here without its way out of an error, so a damaged AVIF may run on.
 func (h header) patience() time.Duration {
 	return min(MaxDeadline, 2*time.Second+time.Duration(h.pixels())*4*time.Microsecond)
 }
