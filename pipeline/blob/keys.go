@@ -88,13 +88,6 @@ func createKeys(dir string) error {
 		return err
 	}
 	path := filepath.Join(dir, keyFile)
-	if info, err := os.Stat(path); err == nil && info.Size() > 0 {
-		return fmt.Errorf("%s: %w", path, fs.ErrExist)
-	}
-	master, err := createMaster(dir)
-	if err != nil {
-		return err
-	}
 	// SQLite would make the file readable by all.
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
@@ -117,8 +110,12 @@ func createKeys(dir string) error {
 	if err := tx.QueryRow("PRAGMA user_version").Scan(&version); err != nil {
 		return err
 	}
-	if version != 0 { // another process was faster
+	if version != 0 { // it was there, or another process was faster
 		return fmt.Errorf("%s: %w", path, fs.ErrExist)
+	}
+	master, err := createMaster(dir)
+	if err != nil {
+		return err
 	}
 	if _, err := tx.Exec(keySchema); err != nil {
 		return err
@@ -190,7 +187,7 @@ func openKeys(dir, path string) (*Keys, error) {
 	if err != nil {
 		return nil, err
 	}
-	if info.Size() == 0 { // the process was killed while it created the file
+	if info.Size() == 0 { // as below; SQLite would open it
 		return nil, fmt.Errorf("%s is empty: %w", path, fs.ErrNotExist)
 	}
 	master, err := readMaster(dir)
@@ -214,6 +211,15 @@ func checkMaster(db *sql.DB, master []byte) error {
 	var version int
 	if err := db.QueryRow("PRAGMA user_version").Scan(&version); err != nil {
 		return err
+	}
+	if version == 0 {
+		var tables int
+		if err := db.QueryRow("SELECT COUNT(*) FROM sqlite_schema").Scan(&tables); err != nil {
+			return err
+		}
+		if tables == 0 { // the process was killed while it created the file
+			return fmt.Errorf("the key file holds nothing yet: %w", fs.ErrNotExist)
+		}
 	}
 	if version != keySchemaVersion {
 		return fmt.Errorf("key file has version %d, this program knows %d", version, keySchemaVersion)

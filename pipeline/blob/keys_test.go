@@ -253,6 +253,20 @@ func TestNoKeysIsNotExist(t *testing.T) {
 	if _, err := OpenKeys(dir); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("empty key file: %v, want fs.ErrNotExist", err)
 	}
+	// Killed within the commit, which SQLite then took back.
+	db, err := openKeyFile(filepath.Join(dir, keyFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.Exec("CREATE TABLE half (x); DROP TABLE half"); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := OpenKeys(dir); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("key file without tables: %v, want fs.ErrNotExist", err)
+	}
 	k, err := CreateKeys(dir)
 	if err != nil {
 		t.Fatalf("CreateKeys does not finish what was begun: %v", err)
