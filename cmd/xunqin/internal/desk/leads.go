@@ -450,7 +450,7 @@ const (
 )
 
 // changeLead stores a change of who looks after a lead, or by when.
-func (s *Server) changeLead(p *Page, l record.Lead, action, said string) error {
+func (s *Server) changeLead(p *Page, l record.Lead, action, said, to string) error {
 	err := p.Change(func(tx *sql.Tx) error {
 		if err := s.Records.SetLead(p.Context(), tx, l); err != nil {
 			return err
@@ -461,7 +461,7 @@ func (s *Server) changeLead(p *Page, l record.Lead, action, said string) error {
 		return err
 	}
 	p.Flash(said)
-	return p.Redirect("/leads/" + l.ID)
+	return p.Redirect(to)
 }
 
 // takeLead makes the person look after a lead that nobody does; a reviewer may take it over.
@@ -477,7 +477,7 @@ func (s *Server) takeLead(p *Page) error {
 		return &Problem{Status: http.StatusConflict, Key: "taken"}
 	}
 	l.Owner, l.NextAt = p.User.ID, s.Now().Add(takenFor)
-	return s.changeLead(p, l, "take", p.T("lead.taken"))
+	return s.changeLead(p, l, "take", p.T("lead.taken"), "/leads/"+l.ID)
 }
 
 // giveLeadBack lets others take it.
@@ -487,16 +487,7 @@ func (s *Server) giveLeadBack(p *Page) error {
 		return err
 	}
 	l.Owner = ""
-	if err := p.Change(func(tx *sql.Tx) error {
-		if err := s.Records.SetLead(p.Context(), tx, l); err != nil {
-			return err
-		}
-		return p.Audit(tx, "give-back", l.ID, "")
-	}); err != nil {
-		return err
-	}
-	p.Flash(p.T("lead.givenback"))
-	return p.Redirect("/today") // the lead may be out of sight now
+	return s.changeLead(p, l, "give-back", p.T("lead.givenback"), "/today") // the lead may be out of sight now
 }
 
 // ownLead is theLead, when the person has taken it.
@@ -530,5 +521,5 @@ func (s *Server) setLeadDue(p *Page) error {
 		return p.Again("lead", v)
 	}
 	l.NextAt = due
-	return s.changeLead(p, l, "due", p.T("lead.duesaved"))
+	return s.changeLead(p, l, "due", p.T("lead.duesaved"), "/leads/"+l.ID)
 }

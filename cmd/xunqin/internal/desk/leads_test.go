@@ -198,6 +198,33 @@ func TestVolunteerSeesTheirAreaAndWhatTheyTook(t *testing.T) {
 	}
 }
 
+func TestAreaHoldsPlaces(t *testing.T) {
+	for _, test := range []struct {
+		area, place string
+		want        bool
+	}{
+		{"", "北京市海淀区", true},
+		{"福建省泉州市", "", true},
+		{"福建省泉州市", "福建泉州晋江", true},
+		{"福建泉州", "中国 福建省 泉州市 晋江市", true},
+		{"福建省泉州市", "福建省", false},
+		{"泉州", "福建省泉州市", false},
+		{"广西", "广西壮族自治区南宁市", true},
+		{"Fujian", "Jinjiang City, Quanzhou, Fujian, China", true},
+		{"Quanzhou,Fujian", "Jinjiang City, Quanzhou , fujian", true},
+		{"Fujian", "Fujian", true},
+		{"jian", "Fujian", false},
+		{"Fujian", "Fujian Road, Shanghai", false},
+	} {
+		for _, role := range record.Roles() {
+			want := role == record.Reviewer || role == record.Volunteer && test.want
+			if got := theirs(record.User{Area: test.area, Roles: []record.Role{role}}, test.place); got != want {
+				t.Errorf("%s of %q at %q: %v, want %v", role, test.area, test.place, got, want)
+			}
+		}
+	}
+}
+
 var seenField = regexp.MustCompile(`name="seen" value="([^"]+)"`)
 
 // verdict opens a lead and gives a verdict as its form does.

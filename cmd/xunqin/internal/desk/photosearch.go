@@ -3,6 +3,7 @@ package desk
 import (
 	"cmp"
 	"errors"
+	"slices"
 
 	"xunqin/pipeline"
 	"xunqin/pipeline/photo"
@@ -145,12 +146,7 @@ func (s *Server) groups(p *Page, found []pipeline.Group) (list []groupView, outs
 
 // ownsOne reports whether one of the leads is the person's.
 func ownsOne(u record.User, leads []record.Lead) bool {
-	for _, l := range leads {
-		if l.Owner == u.ID {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(leads, func(l record.Lead) bool { return l.Owner == u.ID })
 }
 
 // reportHits makes lines of the reports that lie within the person's work, and counts the others.

@@ -147,7 +147,7 @@ func (s *Server) mayPhoto(p *Page, ph record.Photo) (bool, error) {
 		}
 		leads = append(leads, of...)
 	}
-	return slices.ContainsFunc(leads, func(l record.Lead) bool { return l.Owner == p.User.ID }), nil
+	return ownsOne(p.User, leads), nil
 }
 
 // reveal counts the showing of sharp photos, one or a pair, and logs it under the object on whose page it happens. Over the
@@ -342,7 +342,7 @@ func (s *Server) claimOfReport(p *Page, v *copyView, id string) error {
 	if err != nil {
 		return err
 	}
-	v.at, v.where, v.Text = r.CreatedAt, r.Place, r.Features
+	v.at, v.where, v.Text = r.At(), r.Place, r.Features
 	v.Posted, v.Seen, v.Dated = p.At(r.CreatedAt), p.At(r.CreatedAt), true
 	v.Source, v.Number, v.OfReport = r.SourceName, caseNumber(r), true
 	if theirs(p.User, r.Place) {

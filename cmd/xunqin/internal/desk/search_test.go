@@ -7,6 +7,7 @@ import (
 	"image/color"
 	"io/fs"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -200,4 +201,32 @@ func TestResultsByWordsAreOneForEachPictureAndPaged(t *testing.T) {
 	if posts != 60 || pages != 2 {
 		t.Errorf("%d posts on %d pages, want 60 on 2", posts, pages)
 	}
+}
+
+// Whatever is sent, a form with files is read within its bounds or refused.
+func FuzzUploads(f *testing.F) {
+	for _, body := range []string{
+		"--b\r\nContent-Disposition: form-data; name=\"photo\"; filename=\"a\"\r\nContent-Type: image/jpeg\r\n\r\nbytes\r\n--b--\r\n",
+		"--b\r\nContent-Disposition: form-data; name=\"do\"\r\n\r\ntake\r\n--b--\r\n",
+		"--b\r\nContent-Disposition: form-data; name=\"photo\"; filename=\"\"\r\nContent-Type: application/octet-stream\r\n\r\n\r\n--b--",
+		"--b\r\n\r\n", "",
+	} {
+		f.Add([]byte(body))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		r := httptest.NewRequest("POST", "/", bytes.NewReader(body))
+		r.Header.Set("Content-Type", "multipart/form-data; boundary=b")
+		values, files, err := (&Page{R: r}).readUploads(2, 16)
+		if len(files) > 2 {
+			t.Errorf("%d files", len(files))
+		}
+		for _, f := range files {
+			if len(f.Bytes) > 16 || f.TooLarge && len(f.Bytes) > 0 {
+				t.Errorf("a file of %d bytes", len(f.Bytes))
+			}
+		}
+		if err == nil && values == nil {
+			t.Error("no form and no error")
+		}
+	})
 }
