@@ -35,6 +35,10 @@ type Index interface {
 	// bits away, each once, with the nearest of its fingerprints: nearest first,
 	// then by document, then by photo. With kinds, only photos of such documents.
 	Similar(ctx context.Context, f Fingerprint, radius int, kinds ...string) ([]Hit, error)
+	// Votes gives the photos that may show what f shows, at most so many, each once,
+	// by the best of its Features: exactly what Vote says, in the order of Compare.
+	// With kinds, only photos of such documents.
+	Votes(ctx context.Context, f Features, most int, kinds ...string) ([]Candidate, error)
 	Info(ctx context.Context) (Info, error)
 	Close() error
 }
@@ -123,6 +127,7 @@ func (h Hit) Compare(other Hit) int {
 type Info struct {
 	Engine               string
 	Docs, Photos, Prints int64
+	Features             int64 // those with a point
 	Seq                  int64 // the change number applied last
 }
 

@@ -55,6 +55,13 @@ func (s *Switch) Similar(ctx context.Context, f Fingerprint, radius int, kinds .
 	return s.x.Similar(ctx, f, radius, kinds...)
 }
 
+// Votes implements Index.
+func (s *Switch) Votes(ctx context.Context, f Features, most int, kinds ...string) ([]Candidate, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.x.Votes(ctx, f, most, kinds...)
+}
+
 // Info implements Index.
 func (s *Switch) Info(ctx context.Context) (Info, error) {
 	s.mu.RLock()

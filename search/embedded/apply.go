@@ -46,7 +46,8 @@ func (x *Index) apply(ctx context.Context, seq int64, put []search.Doc, del []st
 		return err
 	}
 	defer tx.Rollback() // nothing to undo after Commit
-	c := &change{tx: tx, stmt: x.stmt}
+	c := &change{tx: tx, stmt: x.stmt, segment: x.segment, classes: make(map[ballotKey]*numbering)}
+	defer c.undo()
 	var mark int64
 	if err := tx.QueryRowContext(ctx, `SELECT seq, gen + 1 FROM meta`).Scan(&mark, &c.gen); err != nil {
 		return err
@@ -55,7 +56,11 @@ func (x *Index) apply(ctx context.Context, seq int64, put []search.Doc, del []st
 		return search.ErrBehind
 	}
 	for _, id := range del {
-		if _, err := c.remove(ctx, id); err != nil {
+		old, err := c.remove(ctx, id)
+		if err == nil {
+			_, err = c.pictures(ctx, old, 0, search.Doc{})
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -64,8 +69,11 @@ func (x *Index) apply(ctx context.Context, seq int64, put []search.Doc, del []st
 			return fmt.Errorf("put %s: %w", d.ID, err)
 		}
 	}
-	if _, err := tx.ExecContext(ctx, `UPDATE meta SET seq = max(seq, $1), gen = gen + $2, docs = docs + $3, photos = photos + $4, prints = prints + $5`,
-		seq, c.touched, c.docs, c.photos, c.prints); err != nil {
+	if err := c.seal(ctx, x.sealAt); err != nil {
+		return err
+	}
+	if _, err := tx.ExecContext(ctx, `UPDATE meta SET seq = max(seq, $1), gen = gen + $2, docs = docs + $3, photos = photos + $4, prints = prints + $5, features = features + $6`,
+		seq, c.touched, c.docs, c.photos, c.prints, c.features); err != nil {
 		return err
 	}
 	if c.touched {
@@ -73,7 +81,12 @@ func (x *Index) apply(ctx context.Context, seq int64, put []search.Doc, del []st
 			return err
 		}
 	}
-	return tx.Commit()
+	c.made = nil // a commit that fails may yet have happened; the next Open will know
+	if err := tx.Commit(); err != nil {
+		return err
+	}
+	x.forget(c.obsolete)
+	return nil
 }
 
 // changesKept is how far memory may be behind before it reads everything again.
@@ -81,7 +94,8 @@ const changesKept = 1000
 
 // statements are prepared once, on the writing connection.
 type statements struct {
-	old, insert, slot, unindex, index, drop, dropPrints, addPrint, changed *sql.Stmt
+	old, insert, slot, unindex, index, drop, dropPrints, addPrint, changed               *sql.Stmt
+	class, picturesOf, addPicture, addPoints, movePicture, dropPicture, dropPoints, bury *sql.Stmt
 }
 
 func prepare(ctx context.Context, db *sql.DB) (s statements, err error) {
@@ -89,15 +103,23 @@ func prepare(ctx context.Context, db *sql.DB) (s statements, err error) {
 		to   **sql.Stmt
 		text string
 	}{
-		{&s.old, `SELECT row, at, kind, source, status, photos, prints, place, text FROM docs WHERE id = $1`},
+		{&s.old, `SELECT row, at, kind, source, status, photos, prints, features, place, text FROM docs WHERE id = $1`},
 		{&s.slot, `SELECT coalesce(max(row) + 1, $1) FROM docs WHERE row BETWEEN $1 AND $2`},
-		{&s.insert, `INSERT INTO docs (row, id, at, kind, source, status, photos, prints, place, text) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`},
+		{&s.insert, `INSERT INTO docs (row, id, at, kind, source, status, photos, prints, features, place, text) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`},
 		{&s.drop, `DELETE FROM docs WHERE row = $1`},
 		{&s.index, `INSERT INTO terms (rowid, words, singles, place, facts) VALUES ($1, $2, $3, $4, $5)`},
 		{&s.unindex, `INSERT INTO terms (terms, rowid, words, singles, place, facts) VALUES ('delete', $1, $2, $3, $4, $5)`},
 		{&s.addPrint, `INSERT INTO prints (doc, n, photo, kind, algo, bits, x0, y0, x1, y1) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`},
 		{&s.dropPrints, `DELETE FROM prints WHERE doc = $1`},
 		{&s.changed, `INSERT INTO changes (gen, doc, fresh) VALUES ($1, $2, $3) ON CONFLICT DO UPDATE SET fresh = min(fresh, excluded.fresh)`},
+		{&s.class, `INSERT INTO classes (algo, kind) VALUES ($1, $2) ON CONFLICT DO UPDATE SET algo = algo RETURNING id, next, unsealed`},
+		{&s.picturesOf, `SELECT slot, photo, sum FROM pictures WHERE doc = $1 ORDER BY slot`},
+		{&s.addPicture, `INSERT INTO pictures (slot, doc, photo, sum) VALUES ($1, $2, $3, $4)`},
+		{&s.addPoints, `INSERT INTO unsealed (slot, points) VALUES ($1, $2)`},
+		{&s.movePicture, `UPDATE pictures SET doc = $2 WHERE slot = $1`},
+		{&s.dropPicture, `DELETE FROM pictures WHERE slot = $1`},
+		{&s.dropPoints, `DELETE FROM unsealed WHERE slot = $1`},
+		{&s.bury, `INSERT INTO dead (slot, gen) VALUES ($1, $2)`},
 	} {
 		if *p.to, err = db.PrepareContext(ctx, p.text); err != nil {
 			return s, err
@@ -108,11 +130,15 @@ func prepare(ctx context.Context, db *sql.DB) (s statements, err error) {
 
 // A change is a transaction under way, and what it has done to the counts.
 type change struct {
-	tx                   *sql.Tx
-	stmt                 statements
-	gen                  int64
-	touched              bool // prints
-	docs, photos, prints int64
+	tx                             *sql.Tx
+	stmt                           statements
+	gen                            int64
+	touched                        bool // prints or features
+	docs, photos, prints, features int64
+
+	segment        func(file string) string // its path
+	classes        map[ballotKey]*numbering
+	made, obsolete []string // files of segments
 }
 
 func (c *change) exec(ctx context.Context, s *sql.Stmt, args ...any) error {
@@ -122,14 +148,15 @@ func (c *change) exec(ctx context.Context, s *sql.Stmt, args ...any) error {
 
 // A stored document is a row of docs.
 type stored struct {
-	row, at, photos, prints            int64
+	row, at, photos, prints, features  int64
 	kind, source, status, place, words string
 }
 
-// remove forgets a document and returns what it was, nil if there was none.
+// remove forgets a document but for its pictures, and returns what it was, nil if
+// there was none.
 func (c *change) remove(ctx context.Context, id string) (*stored, error) {
 	var s stored
-	err := c.tx.StmtContext(ctx, c.stmt.old).QueryRowContext(ctx, id).Scan(&s.row, &s.at, &s.kind, &s.source, &s.status, &s.photos, &s.prints, &s.place, &s.words)
+	err := c.tx.StmtContext(ctx, c.stmt.old).QueryRowContext(ctx, id).Scan(&s.row, &s.at, &s.kind, &s.source, &s.status, &s.photos, &s.prints, &s.features, &s.place, &s.words)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
 	}
@@ -146,6 +173,8 @@ func (c *change) remove(ctx context.Context, id string) (*stored, error) {
 		if err := c.exec(ctx, c.stmt.dropPrints, s.row); err != nil {
 			return nil, err
 		}
+	}
+	if s.prints+s.features > 0 {
 		if err := c.exec(ctx, c.stmt.changed, c.gen, s.row, false); err != nil {
 			return nil, err
 		}
@@ -178,13 +207,16 @@ func (c *change) put(ctx context.Context, d search.Doc) error {
 			s.prints++
 		}
 	}
-	if s.prints > 0 {
+	if s.features, err = c.pictures(ctx, old, s.row, d); err != nil {
+		return err
+	}
+	if s.prints+s.features > 0 {
 		if err := c.exec(ctx, c.stmt.changed, c.gen, s.row, true); err != nil {
 			return err
 		}
 		c.touched = true
 	}
-	if err := c.exec(ctx, c.stmt.insert, s.row, d.ID, s.at, s.kind, s.source, s.status, s.photos, s.prints, s.place, s.words); err != nil {
+	if err := c.exec(ctx, c.stmt.insert, s.row, d.ID, s.at, s.kind, s.source, s.status, s.photos, s.prints, s.features, s.place, s.words); err != nil {
 		return err
 	}
 	c.docs, c.photos, c.prints = c.docs+1, c.photos+s.photos, c.prints+s.prints

@@ -10,6 +10,10 @@
 // Memory follows the file by the number of its last change, looked at before each
 // scan, so several processes may open one file.
 //
+// Local features are kept by word in segments, files beside the index that are mapped
+// and never changed; those that came last are in the file itself until they are worth
+// a segment. The file lists the segments, so a change of both is one transaction.
+//
 // What is deleted is overwritten, all but scraps: Purge is for those.
 package embedded
 
@@ -38,26 +42,35 @@ var (
 
 const (
 	application = 0x78756e71 // "xunq", in the header of the file
-	version     = 1
+	version     = 2
 )
 
 // An Index is a search.Index in a file.
 type Index struct {
+	path  string
 	write *sql.DB // one connection
 	read  *sql.DB
 
-	mu   sync.RWMutex
-	gen  int64 // the change of the file that mem has followed; -1: none
-	mem  memory
-	stmt statements
+	mu    sync.RWMutex
+	gen   int64 // the change of the file that mem and votes have followed; -1: none
+	mem   memory
+	votes votes
+	stmt  statements
+
+	sealAt int64 // how many pictures are worth a segment
 }
 
 var _ search.Index = (*Index)(nil)
 
 // Open opens the index in the file at path, and makes one where there is none. The
 // fingerprints are read into memory: 16 bytes for one of 64 bits, 40 for one of 256.
+// The segments lie beside it, named after it; the index may be renamed within its folder.
 func Open(ctx context.Context, path string) (*Index, error) {
-	x := &Index{gen: -1}
+	return openSealing(ctx, path, 4096)
+}
+
+func openSealing(ctx context.Context, path string, sealAt int64) (*Index, error) {
+	x := &Index{gen: -1, votes: make(votes), sealAt: sealAt}
 	if err := x.open(ctx, path); err != nil {
 		return nil, fmt.Errorf("open search index %s: %w", path, errors.Join(damaged(err), x.Close()))
 	}
@@ -69,6 +82,7 @@ func (x *Index) open(ctx context.Context, path string) (err error) {
 	if err != nil {
 		return err
 	}
+	x.path = path
 	file := "file:" + (&url.URL{Path: path}).EscapedPath() + "?_pragma=busy_timeout(10000)&_pragma=temp_store(memory)"
 	// NORMAL may lose the last changes when the power fails, and the mark with them.
 	if x.write, err = sql.Open("sqlite", file+"&_txlock=immediate&_pragma=secure_delete(1)&_pragma=synchronous(normal)&_pragma=cache_size(-16000)"); err != nil {
@@ -87,6 +101,9 @@ func (x *Index) open(ctx context.Context, path string) (err error) {
 		return err
 	}
 	if err := create(ctx, x.write); err != nil {
+		return err
+	}
+	if err := x.tidy(ctx); err != nil {
 		return err
 	}
 	if x.stmt, err = prepare(ctx, x.write); err != nil {
@@ -129,10 +146,11 @@ CREATE TABLE meta (
 	one      INTEGER PRIMARY KEY CHECK (one = 1),
 	analyser TEXT    NOT NULL,
 	seq      INTEGER NOT NULL DEFAULT 0,
-	gen      INTEGER NOT NULL DEFAULT 0, -- counts the changes of prints
+	gen      INTEGER NOT NULL DEFAULT 0, -- counts the changes of prints and features
 	docs     INTEGER NOT NULL DEFAULT 0,
 	photos   INTEGER NOT NULL DEFAULT 0,
-	prints   INTEGER NOT NULL DEFAULT 0
+	prints   INTEGER NOT NULL DEFAULT 0,
+	features INTEGER NOT NULL DEFAULT 0
 );
 CREATE TABLE docs (
 	row    INTEGER PRIMARY KEY,          -- see rows.go
@@ -143,6 +161,7 @@ CREATE TABLE docs (
 	status TEXT    NOT NULL,
 	photos INTEGER NOT NULL,             -- how many
 	prints INTEGER NOT NULL,             -- how many
+	features INTEGER NOT NULL,           -- how many
 	place  TEXT    NOT NULL,
 	text   TEXT    NOT NULL
 );
@@ -162,6 +181,38 @@ CREATE TABLE changes (                   -- the last ones, for memory to follow
 	fresh INTEGER NOT NULL,              -- the document had no prints before
 	PRIMARY KEY (gen, doc)
 ) WITHOUT ROWID;
+CREATE TABLE classes (                   -- of pictures
+	id       INTEGER PRIMARY KEY,
+	algo     TEXT    NOT NULL,
+	kind     TEXT    NOT NULL,           -- of the document
+	next     INTEGER NOT NULL DEFAULT 0, -- the number of its next picture
+	unsealed INTEGER NOT NULL DEFAULT 0, -- how many
+	UNIQUE (algo, kind)
+);
+CREATE TABLE pictures (                  -- Features, those of a document together
+	slot  INTEGER PRIMARY KEY,           -- class and number, never used again
+	doc   INTEGER NOT NULL,
+	photo TEXT    NOT NULL,
+	sum   BLOB    NOT NULL               -- of the points
+);
+CREATE INDEX pictures_doc ON pictures (doc);
+CREATE TABLE unsealed (                  -- pictures not yet in a segment
+	slot   INTEGER PRIMARY KEY,
+	points BLOB    NOT NULL
+);
+CREATE TABLE segments (
+	id    INTEGER PRIMARY KEY AUTOINCREMENT,
+	class INTEGER NOT NULL,
+	first INTEGER NOT NULL,              -- the number of its first picture
+	n     INTEGER NOT NULL,              -- numbers it spans
+	file  TEXT    NOT NULL,              -- see (*Index).segment
+	sum   INTEGER NOT NULL               -- CRC-32C of the file
+);
+CREATE TABLE dead (                      -- pictures in segments, and of late others, that are deleted
+	slot INTEGER PRIMARY KEY,
+	gen  INTEGER NOT NULL
+);
+CREATE INDEX dead_gen ON dead (gen);
 CREATE VIRTUAL TABLE terms USING fts5 (words, singles, place, facts, content='', columnsize=0, tokenize='ascii');
 INSERT INTO terms (terms, rank) VALUES ('secure-delete', 1);
 `
@@ -191,7 +242,7 @@ func create(ctx context.Context, db *sql.DB) error {
 // Info counts what the index holds. Engine is "embedded".
 func (x *Index) Info(ctx context.Context) (search.Info, error) {
 	i := search.Info{Engine: "embedded"}
-	err := x.read.QueryRowContext(ctx, `SELECT docs, photos, prints, seq FROM meta`).Scan(&i.Docs, &i.Photos, &i.Prints, &i.Seq)
+	err := x.read.QueryRowContext(ctx, `SELECT docs, photos, prints, features, seq FROM meta`).Scan(&i.Docs, &i.Photos, &i.Prints, &i.Features, &i.Seq)
 	if err != nil {
 		return search.Info{}, fmt.Errorf("describe search index: %w", damaged(err))
 	}
@@ -203,7 +254,11 @@ func (x *Index) Info(ctx context.Context) (search.Info, error) {
 // write-ahead log. It writes the file anew, which takes as much memory as the file
 // has bytes and keeps other writers waiting; readers are not kept, but an answer
 // still being read after ten seconds makes it fail with all but the log purged.
+// Segments with deleted pictures are written anew without them.
 func (x *Index) Purge(ctx context.Context) error {
+	if err := x.purgeSegments(ctx); err != nil {
+		return fmt.Errorf("purge search index: %w", damaged(err))
+	}
 	if err := x.purge(ctx); err != nil {
 		return fmt.Errorf("purge search index: %w", damaged(err))
 	}
@@ -260,12 +315,15 @@ func (x *Index) Check(ctx context.Context) error {
 	if _, err := x.write.ExecContext(ctx, `INSERT INTO terms (terms) VALUES ('integrity-check')`); err != nil {
 		return fmt.Errorf("check search index: %w", damaged(err))
 	}
+	if err := x.checkSegments(ctx); err != nil {
+		return fmt.Errorf("check search index: %w", damaged(err))
+	}
 	return nil
 }
 
 // Close closes the file.
 func (x *Index) Close() error {
-	var errs []error
+	errs := []error{x.votes.close()}
 	for _, db := range []*sql.DB{x.read, x.write} { // the writer last: it then clears the log away
 		if db != nil {
 			errs = append(errs, db.Close())

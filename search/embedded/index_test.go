@@ -10,20 +10,38 @@ import (
 
 func open(t testing.TB, path string) *Index {
 	t.Helper()
-	x, err := Open(t.Context(), path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := x.Close(); err != nil {
-			t.Error(err)
+	return opened(t)(Open(t.Context(), path))
+}
+
+// openSmall makes segments of as few as three pictures.
+func openSmall(t testing.TB, path string) *Index {
+	t.Helper()
+	return opened(t)(openSealing(t.Context(), path, 3))
+}
+
+func opened(t testing.TB) func(*Index, error) *Index {
+	return func(x *Index, err error) *Index {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
 		}
-	})
-	return x
+		t.Cleanup(func() {
+			if err := x.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+		return x
+	}
 }
 
 func TestIndex(t *testing.T) {
 	searchtest.Run(t, func(t *testing.T) search.Index {
 		return open(t, filepath.Join(t.TempDir(), "index"))
+	})
+}
+
+func TestIndexOfManySegments(t *testing.T) {
+	searchtest.Run(t, func(t *testing.T) search.Index {
+		return openSmall(t, filepath.Join(t.TempDir(), "index"))
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math/bits"
 	"slices"
@@ -20,7 +21,10 @@ func (x *Index) Similar(ctx context.Context, f search.Fingerprint, radius int, k
 	}
 	var hits []search.Hit
 	if err == nil {
-		hits, err = x.similar(ctx, f, radius, kinds)
+		err = x.current(ctx, func(tx *sql.Tx) error {
+			hits, err = x.similar(ctx, tx, f, radius, kinds)
+			return err
+		})
 	}
 	if err != nil {
 		return nil, fmt.Errorf("find similar photos: %w", damaged(err))
@@ -28,12 +32,13 @@ func (x *Index) Similar(ctx context.Context, f search.Fingerprint, radius int, k
 	return hits, nil
 }
 
-func (x *Index) similar(ctx context.Context, f search.Fingerprint, radius int, kinds []string) ([]search.Hit, error) {
+// current answers from memory and file in one state of both.
+func (x *Index) current(ctx context.Context, answer func(tx *sql.Tx) error) error {
 	x.mu.RLock()
-	hits, behind, err := x.scan(ctx, f, radius, kinds)
+	behind, err := x.attempt(ctx, answer)
 	x.mu.RUnlock()
 	if err != nil || !behind {
-		return hits, err
+		return err
 	}
 	// Another process wrote. Nobody here moves memory while we hold the lock, and
 	// should the other one write again, then after this search began.
@@ -41,44 +46,48 @@ func (x *Index) similar(ctx context.Context, f search.Fingerprint, radius int, k
 	defer x.mu.Unlock()
 	for behind {
 		if err := x.follow(ctx); err != nil {
-			return nil, err
+			return err
 		}
-		if hits, behind, err = x.scan(ctx, f, radius, kinds); err != nil {
-			return nil, err
+		if behind, err = x.attempt(ctx, answer); err != nil {
+			return err
 		}
 	}
-	return hits, nil
+	return nil
 }
 
-// scan searches memory, unless it is behind the file. The caller holds the lock,
+// attempt answers, unless memory is behind the file. The caller holds the lock,
 // and the transaction begins under it, so it cannot see less than memory does.
-func (x *Index) scan(ctx context.Context, f search.Fingerprint, radius int, kinds []string) (hits []search.Hit, behind bool, err error) {
+func (x *Index) attempt(ctx context.Context, answer func(tx *sql.Tx) error) (behind bool, err error) {
 	tx, err := x.read.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
 	if err != nil {
-		return nil, false, err
+		return false, err
 	}
 	defer tx.Rollback() // it only reads
 	var gen int64
 	if err := tx.QueryRowContext(ctx, `SELECT gen FROM meta`).Scan(&gen); err != nil || gen != x.gen {
-		return nil, true, err
+		return true, err
 	}
+	return false, answer(tx)
+}
+
+func (x *Index) similar(ctx context.Context, tx *sql.Tx, f search.Fingerprint, radius int, kinds []string) (hits []search.Hit, err error) {
 	docs := x.mem.near(f, radius, kinds)
 	if len(docs) == 0 {
-		return nil, false, nil
+		return nil, nil
 	}
 	read, err := tx.PrepareContext(ctx, `SELECT docs.id, docs.kind, prints.photo, prints.bits, x0, y0, x1, y1
 		FROM prints JOIN docs ON docs.row = prints.doc WHERE prints.doc = $1 AND prints.algo = $2 ORDER BY prints.n`)
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
 	defer read.Close()
 	for _, doc := range docs {
 		if hits, err = photos(ctx, read, doc, f, radius, hits); err != nil {
-			return nil, false, err
+			return nil, err
 		}
 	}
 	slices.SortFunc(hits, search.Hit.Compare)
-	return hits, false, nil
+	return hits, nil
 }
 
 // photos adds the photos of a document within the radius to hits, each once.
@@ -110,6 +119,28 @@ func photos(ctx context.Context, read *sql.Stmt, doc int64, f search.Fingerprint
 
 // follow brings memory to the last change of the file. The caller holds the lock.
 func (x *Index) follow(ctx context.Context) error {
+	for {
+		err := x.followOnce(ctx)
+		if err == nil {
+			return nil
+		}
+		x.gen = -1 // until it is done
+		var gone missingSegment
+		if !errors.As(err, &gone) {
+			return err
+		}
+		// Another process may have replaced the segment since the file was read.
+		var listed bool
+		if err := x.read.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM segments WHERE file = $1)`, gone.file).Scan(&listed); err != nil {
+			return err
+		}
+		if listed {
+			return fmt.Errorf("%w: %w", ErrCorrupt, err)
+		}
+	}
+}
+
+func (x *Index) followOnce(ctx context.Context) error {
 	tx, err := x.read.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
 	if err != nil {
 		return err
@@ -128,12 +159,19 @@ func (x *Index) follow(ctx context.Context) error {
 			return err
 		}
 		x.mem = mem
+		if err := x.votes.follow(ctx, tx, -1, x.segment); err != nil {
+			return err
+		}
 	default:
 		docs, gone, err := changed(ctx, tx, x.gen)
 		if err != nil {
 			return err
 		}
+		from := x.gen
 		x.gen = -1 // until it is done
+		if err := x.votes.follow(ctx, tx, from, x.segment); err != nil {
+			return err
+		}
 		x.mem.drop(gone)
 		for _, doc := range docs {
 			if err := x.mem.load(ctx, tx, `doc = $1`, doc); err != nil {
@@ -145,7 +183,7 @@ func (x *Index) follow(ctx context.Context) error {
 	return nil
 }
 
-// changed gives the documents whose prints changed after gen, and those among
+// changed gives the documents whose prints or features changed after gen, and those among
 // them that may be in memory already.
 func changed(ctx context.Context, tx *sql.Tx, gen int64) (docs []int64, gone map[int64]bool, err error) {
 	rows, err := tx.QueryContext(ctx, `SELECT doc, min(fresh) FROM changes WHERE gen > $1 GROUP BY doc`, gen)

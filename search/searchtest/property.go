@@ -126,7 +126,7 @@ func findIsMatch(t *testing.T, x search.Index) {
 				t.Fatalf("%v: %v", q, err)
 			}
 			if d := cmp.Diff(want, got, cmpopts.EquateEmpty()); d != "" {
-				t.Fatalf("%v over %q (-want +got):\n%s", q, docs, d)
+				t.Fatalf("%v over %+v (-want +got):\n%s", q, docs, d)
 			}
 		}
 	})

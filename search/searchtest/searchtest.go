@@ -41,8 +41,17 @@ func Run(t *testing.T, open func(t *testing.T) search.Index) {
 		{"SimilarKeepsMethodsAndKindsApart", kinds},
 		{"SimilarFollowsChanges", similarFollows},
 		{"EveryLimitOfAQueryIsHeld", limits},
+		{"VotesReachTheDistanceAndNoFurther", votesReach},
+		{"VotesFindTheTurnedAndScaled", votesFindTurnedAndScaled},
+		{"VotesOfEqualPointsCountOnce", votesOfEqualPoints},
+		{"VotesKeepMethodsAndKindsApart", votesKeepMethodsAndKindsApart},
+		{"VotesFollowChanges", votesFollowChanges},
+		{"VotesComeBestFirstThenByName", votesInOrder},
+		{"VotesDropStopWords", votesDropStopWords},
+		{"VotesOfNothingAndTooMuch", votesRefuse},
 		{"FindIsMatch", findIsMatch},
 		{"SimilarIsHamming", similarIsHamming},
+		{"VotesAreVote", votesAreVote},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(t, open(t)) })
 	}
