@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -327,6 +328,19 @@ func (p *Pipeline) Waiting(ctx context.Context) (map[string]int64, error) {
 		counts[kind] = n
 	}
 	return counts, rows.Err()
+}
+
+// Busy reports whether photos are being fetched or compared, or will be within the minute. What waits longer, for a host that
+// asked for it or after several failures, is not counted.
+func (p *Pipeline) Busy(ctx context.Context) (bool, error) {
+	params := river.NewJobListParams().Kinds("gather", "relate").First(1000).
+		States(rivertype.JobStateAvailable, rivertype.JobStatePending, rivertype.JobStateRunning, rivertype.JobStateRetryable, rivertype.JobStateScheduled)
+	res, err := p.queue.client.JobList(ctx, params)
+	if err != nil {
+		return false, fmt.Errorf("list jobs: %w", err)
+	}
+	soon := time.Now().Add(time.Minute) // the queue keeps its own time
+	return slices.ContainsFunc(res.Jobs, func(j *rivertype.JobRow) bool { return j.ScheduledAt.Before(soon) }), nil
 }
 
 // alive lists the subjects of all jobs of a kind that are not completed: waiting, in hand or on the dead list. The operator

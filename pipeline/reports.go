@@ -91,15 +91,16 @@ func (p *Pipeline) AddReport(ctx context.Context, actor string, r record.Report,
 	return id, problems, nil
 }
 
-// changeReport stores what a report says now, and the photos it did not have.
-func (p *Pipeline) changeReport(ctx context.Context, actor string, r record.Report, photos [][]byte) ([]PhotoProblem, error) {
+// changeReport stores what a report says now, and the photos it did not have. One that says the same as before, with no new
+// photo, is left as it is.
+func (p *Pipeline) changeReport(ctx context.Context, actor string, r record.Report, same bool, photos [][]byte) (problems []PhotoProblem, changed bool, err error) {
 	have, err := p.Records.PhotosOf(ctx, nil, r.ID)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	rows, problems, err := p.prepareAll(ctx, photos, have)
-	if err != nil {
-		return nil, err
+	if err != nil || same && len(rows) == 0 {
+		return problems, false, err
 	}
 	err = p.Records.Tx(ctx, func(tx *sql.Tx) error {
 		if err := p.Records.ChangeReport(ctx, tx, r); err != nil {
@@ -109,9 +110,9 @@ func (p *Pipeline) changeReport(ctx context.Context, actor string, r record.Repo
 	})
 	if err != nil {
 		p.discardAll(ctx, rows)
-		return nil, err
+		return nil, false, err
 	}
-	return problems, nil
+	return problems, true, nil
 }
 
 // prepareAll decodes photos and stores their derivatives. Those that a report has already are left out silently.
@@ -230,15 +231,16 @@ func (p *Pipeline) importRow(ctx context.Context, actor string, row *report.Row,
 	}
 	photos, refs := p.loadPhotos(ctx, row, file)
 	var bad []PhotoProblem
-	id := old.ID
+	id, outcome := old.ID, report.Added
 	if known {
-		same := p.sameReport(old, r)
-		if same && len(photos) == 0 {
-			return old.ID, report.Result{Outcome: report.Unchanged}, nil
-		}
+		outcome = report.Updated
 		r.ID, r.Version = old.ID, old.Version
-		if bad, err = p.changeReport(ctx, actor, r, photos); err != nil {
+		var changed bool
+		if bad, changed, err = p.changeReport(ctx, actor, r, p.sameReport(old, r), photos); err != nil {
 			return "", report.Result{}, err
+		}
+		if !changed {
+			outcome = report.Unchanged
 		}
 	} else if id, bad, err = p.AddReport(ctx, actor, r, photos); err != nil {
 		return "", report.Result{}, err
@@ -246,10 +248,7 @@ func (p *Pipeline) importRow(ctx context.Context, actor string, row *report.Row,
 	for _, b := range bad {
 		row.Problems = append(row.Problems, report.Problem{Code: report.ProblemUnread, Field: "photo_urls", Value: refs[b.Index], Warning: true})
 	}
-	if known {
-		return id, report.Result{Outcome: report.Updated}, nil
-	}
-	return id, report.Result{Outcome: report.Added}, nil
+	return id, report.Result{Outcome: outcome}, nil
 }
 
 func (p *Pipeline) sameReport(a, b record.Report) bool {
