@@ -154,7 +154,7 @@ func (a *App) openKeys(ctx context.Context) error {
 	a.Keys, err = blob.OpenKeys(a.Options.Keys)
 	if errors.Is(err, os.ErrNotExist) {
 		if _, gone := os.Stat(filepath.Join(a.Options.Data, "pictures")); gone == nil {
-			return fmt.Errorf("%w: the data in %s was sealed with keys that were in %s; put them back, or name their folder with --keys", err, a.Options.Data, a.Options.Keys)
+			return &Trouble{Code: "keys-lost", Detail: a.Options.Keys, Err: err}
 		}
 		a.Keys, err = blob.CreateKeys(a.Options.Keys)
 	}
@@ -162,6 +162,23 @@ func (a *App) openKeys(ctx context.Context) error {
 		return err
 	}
 	a.close = append(a.close, a.Keys.Close)
+	return a.matchKeys()
+}
+
+// matchKeys holds the keys against the mark that the data folder keeps of those it was sealed with. Under others nothing would
+// open, and what came from now on would be sealed apart.
+func (a *App) matchKeys() error {
+	path, own := filepath.Join(a.Options.Data, "keys-mark"), a.Keys.Fingerprint()
+	b, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return os.WriteFile(path, []byte(own+"\n"), 0o600)
+	}
+	if err != nil {
+		return fmt.Errorf("keys: %w", err)
+	}
+	if strings.TrimSpace(string(b)) != own {
+		return &Trouble{Code: "keys-other", Detail: a.Options.Keys, Err: blob.ErrWrongKey}
+	}
 	return nil
 }
 
@@ -190,7 +207,7 @@ func (a *App) openIndex(ctx context.Context) error {
 	if last, err := a.Records.LastChange(ctx, nil); err != nil {
 		return err
 	} else if info.Seq > last {
-		return fmt.Errorf("the index at %s is of another record (change %d, the record is at %d); delete it, it will be built anew", path, info.Seq, last)
+		return &Trouble{Code: "index-other", Detail: path}
 	}
 	return nil
 }

@@ -117,13 +117,13 @@ var pictureEntry = regexp.MustCompile(`^pictures/[a-z0-9]{16,64}$`)
 // restore that fails leaves the folder empty.
 func Restore(ctx context.Context, o Options, log *slog.Logger, r io.Reader, from string) (n Backed, err error) {
 	if o.Database != "" {
-		return n, errors.New("restore PostgreSQL with pg_restore, then run reindex")
+		return n, &Trouble{Code: "postgres"}
 	}
 	if err := o.check(); err != nil {
 		return n, err
 	}
 	if old, err := os.ReadDir(o.Data); err == nil && len(old) > 0 {
-		return n, fmt.Errorf("restore: %s is not empty", o.Data)
+		return n, &Trouble{Code: "not-empty", Detail: o.Data}
 	}
 	keys, err := blob.OpenKeys(o.Keys)
 	if err != nil {
@@ -140,7 +140,7 @@ func Restore(ctx context.Context, o Options, log *slog.Logger, r io.Reader, from
 	}()
 	m, pictures, err := unpack(ctx, o.Data, r, func(m manifest) error {
 		if m.Keys != fingerprint {
-			return fmt.Errorf("restore: %w: the backup was sealed under other keys than those in %s", blob.ErrWrongKey, o.Keys)
+			return &Trouble{Code: "keys-other", Detail: o.Keys, Err: blob.ErrWrongKey}
 		}
 		return nil
 	})
@@ -181,7 +181,7 @@ func unpack(ctx context.Context, dir string, r io.Reader, check func(manifest) e
 	t := tar.NewReader(r)
 	h, err := t.Next()
 	if err != nil || h.Name != "manifest.json" {
-		return m, 0, errors.New("restore: this is no backup")
+		return m, 0, &Trouble{Code: "no-backup", Err: err}
 	}
 	if err := json.NewDecoder(io.LimitReader(t, 1<<20)).Decode(&m); err != nil {
 		return m, 0, fmt.Errorf("restore: %w", err)
@@ -225,7 +225,7 @@ func unpack(ctx context.Context, dir string, r io.Reader, check func(manifest) e
 		}
 	}
 	if !whole {
-		return m, 0, errors.New("restore: the backup has no record in it")
+		return m, 0, &Trouble{Code: "no-backup"}
 	}
 	return m, pictures, nil
 }
@@ -246,7 +246,7 @@ func writeTo(path string, r io.Reader) error {
 func tombstones(ctx context.Context, dir string) (list []record.Tombstone, err error) {
 	path := filepath.Join(dir, "xunqin.db")
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("restore: no record in %s", dir)
+		return nil, &Trouble{Code: "no-record", Detail: dir}
 	}
 	s, err := record.Open(ctx, path)
 	if err != nil {

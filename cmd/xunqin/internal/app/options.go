@@ -35,7 +35,7 @@ func (o Options) cidrs() ([]netip.Prefix, error) {
 	for _, s := range o.AllowCIDRs {
 		p, err := netip.ParsePrefix(strings.TrimSpace(s))
 		if err != nil {
-			return nil, fmt.Errorf("allow_cidrs: %w", err)
+			return nil, &Trouble{Code: "range", Detail: "allow_cidrs: " + s, Err: err}
 		}
 		list = append(list, p)
 	}
@@ -53,10 +53,28 @@ func (o Options) check() error {
 		return err
 	}
 	if data == keys || strings.HasPrefix(keys, data+string(filepath.Separator)) || strings.HasPrefix(data, keys+string(filepath.Separator)) {
-		return errors.New("the folder of the keys must lie apart from the data: neither inside the other")
+		return &Trouble{Code: "keys-inside", Detail: o.Keys}
 	}
 	return nil
 }
+
+// Trouble is an error about settings or folders that whoever runs the program can mend.
+type Trouble struct {
+	Code   string // a machine word: range, keys-inside, keys-lost, keys-other, index-other, not-empty, no-backup, no-record, postgres
+	Detail string // what it is about
+	Err    error
+}
+
+func (t *Trouble) Error() string {
+	s := t.Code + ": " + t.Detail
+	if t.Err != nil {
+		s += ": " + t.Err.Error()
+	}
+	return s
+}
+
+// Unwrap gives the cause.
+func (t *Trouble) Unwrap() error { return t.Err }
 
 // realPath is the absolute path of a folder, links followed as far as it exists.
 func realPath(dir string) (string, error) {

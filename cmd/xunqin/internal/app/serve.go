@@ -111,7 +111,7 @@ func (a *App) handler(gate *auth.Gate, proxy string) (http.Handler, error) {
 	if proxy != "" {
 		from, err := netip.ParsePrefix(proxy)
 		if err != nil {
-			return nil, fmt.Errorf("proxy: %w", err)
+			return nil, &Trouble{Code: "range", Detail: "proxy: " + proxy, Err: err}
 		}
 		s.ClientIP = behind(from)
 	}
@@ -212,11 +212,21 @@ func (a *App) backUpKeys(ctx context.Context) error {
 
 // WorkUntil works on jobs, for a command, until done says so. Where this process works on jobs anyway, it waits.
 func (a *App) WorkUntil(ctx context.Context, done func() (bool, error)) error {
+	if ok, err := done(); ok || err != nil {
+		return err
+	}
+	asked := ctx
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	g, ctx := errgroup.WithContext(ctx)
 	if !a.Works {
-		g.Go(func() error { return a.Pipeline.Start(ctx) })
+		g.Go(func() error {
+			err := a.Pipeline.Start(ctx)
+			if asked.Err() == nil && errors.Is(err, context.Canceled) {
+				return nil // done before it had begun
+			}
+			return err
+		})
 	}
 	g.Go(func() error {
 		tick := time.NewTicker(50 * time.Millisecond)

@@ -13,8 +13,10 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -119,6 +121,8 @@ type alone interface {
 // usageError is a call that was wrong in itself.
 type usageError struct{ error }
 
+func (u usageError) Unwrap() error { return u.error }
+
 // Run carries out a command line and gives the exit status.
 func Run(ctx context.Context, e *Env, args []string) int {
 	texts, err := locale.Load()
@@ -190,28 +194,51 @@ func configFile(r io.Reader) (kong.Resolver, error) {
 	if _, err := toml.NewDecoder(r).Decode(&values); err != nil {
 		return nil, fmt.Errorf("settings: %w", err)
 	}
+	return settings(values), nil
+}
+
+// settings are the values of a file by the names of flags, with underscores.
+type settings map[string]any
+
+func settingName(f *kong.Flag) string { return strings.ReplaceAll(f.Name, "-", "_") }
+
+// Validate implements kong.Resolver: it refuses a name that no command has a flag for.
+func (s settings) Validate(a *kong.Application) error {
 	known := map[string]bool{}
-	return kong.ResolverFunc(func(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
-		key := strings.ReplaceAll(flag.Name, "-", "_")
-		known[key] = true
-		for _, v := range flag.Envs {
-			if _, set := os.LookupEnv(v); set {
-				return nil, nil
+	for _, n := range append(a.Leaves(false), a.Node) {
+		for _, flags := range n.AllFlags(false) {
+			for _, f := range flags {
+				known[settingName(f)] = true
 			}
 		}
-		v, ok := values[key]
-		if !ok {
+	}
+	for _, key := range slices.Sorted(maps.Keys(s)) {
+		if !known[key] {
+			return fmt.Errorf("settings: there is no setting %q", key)
+		}
+	}
+	return nil
+}
+
+// Resolve implements kong.Resolver.
+func (s settings) Resolve(_ *kong.Context, _ *kong.Path, f *kong.Flag) (any, error) {
+	for _, v := range f.Envs {
+		if _, set := os.LookupEnv(v); set {
 			return nil, nil
 		}
-		if list, ok := v.([]any); ok { // kong reads lists as it reads them on the command line
-			parts := make([]string, len(list))
-			for i, x := range list {
-				parts[i] = fmt.Sprint(x)
-			}
-			return strings.Join(parts, ","), nil
+	}
+	v, ok := s[settingName(f)]
+	if !ok {
+		return nil, nil
+	}
+	if list, ok := v.([]any); ok { // kong reads lists as it reads them on the command line
+		parts := make([]string, len(list))
+		for i, x := range list {
+			parts[i] = fmt.Sprint(x)
 		}
-		return fmt.Sprint(v), nil
-	}), nil
+		return strings.Join(parts, ","), nil
+	}
+	return fmt.Sprint(v), nil
 }
 
 func (c *commands) carryOut(ctx context.Context, e *Env, selected any, args []string) error {

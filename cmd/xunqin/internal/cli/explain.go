@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"io/fs"
+	"strings"
 
 	"xunqin/cmd/xunqin/internal/app"
 	"xunqin/crawler"
@@ -21,13 +22,19 @@ func (e *Env) explain(err error) string {
 	}](err); ok {
 		return m.Message(e.Lang)
 	}
+	if trouble, ok := errors.AsType[*app.Trouble](err); ok {
+		return e.T("cli.trouble-"+trouble.Code, "detail", trouble.Detail)
+	}
 	if refusal, ok := errors.AsType[*crawler.Refusal](err); ok {
-		return e.T("cli.refused", "name", refusal.Name, "detail", refusal.Error())
+		return e.T("cli.refused", "detail", refusal.Error())
 	}
 	if bad, ok := errors.AsType[*photo.Refused](err); ok {
 		return e.T("cli.photo", "reason", bad.Reason)
 	}
 	if bad, ok := errors.AsType[*pipeline.SourceError](err); ok {
+		if bad.Field == "approval" {
+			return e.T("cli.approval")
+		}
 		return e.T("cli.source", "field", bad.Field, "detail", bad.Detail)
 	}
 	for _, k := range []struct {
@@ -35,10 +42,20 @@ func (e *Env) explain(err error) string {
 		key string
 	}{
 		{record.ErrNewer, "cli.newer"}, {record.ErrExists, "cli.exists"}, {record.ErrStale, "cli.stale"}, {record.ErrNotFound, "cli.notfound"}, {app.ErrInUse, "cli.inuse"},
-		{blob.ErrWrongKey, "cli.wrongkey"}, {crawler.ErrNoContact, "cli.nocontact"}, {fs.ErrPermission, "cli.permission"},
+		{blob.ErrWrongKey, "cli.wrongkey"}, {crawler.ErrNoContact, "cli.nocontact"},
 	} {
 		if errors.Is(err, k.is) {
-			return e.T(k.key, "detail", err.Error())
+			return e.T(k.key, "detail", strings.TrimSuffix(err.Error(), ": "+k.is.Error()))
+		}
+	}
+	if at, ok := errors.AsType[*fs.PathError](err); ok {
+		switch {
+		case errors.Is(err, fs.ErrPermission):
+			return e.T("cli.permission", "path", at.Path)
+		case errors.Is(err, fs.ErrNotExist):
+			return e.T("cli.nofile", "path", at.Path)
+		case errors.Is(err, fs.ErrExist):
+			return e.T("cli.filethere", "path", at.Path)
 		}
 	}
 	return err.Error()

@@ -133,7 +133,7 @@ func oneLine(s string) string {
 }
 
 type leadsCmd struct {
-	State string `help:"Only leads in this state: unchecked, first, agreed, disputed, different, unsure." placeholder:"STATE"`
+	State string `help:"Only leads in this state: unchecked, first, agreed, disputed, different, unsure." placeholder:"STATE" default:"" enum:",unchecked,first,agreed,disputed,different,unsure"`
 	Limit int    `help:"Leads at most." default:"1000"`
 }
 

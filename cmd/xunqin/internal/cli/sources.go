@@ -195,7 +195,7 @@ func (c *sourcesRunsCmd) run(ctx context.Context, e *Env, a *app.App) error {
 	}
 	return e.print(out, func(w io.Writer) {
 		for _, r := range out {
-			fmt.Fprintf(w, "%s  %s  asked %d new %d duplicate %d refused %d failed %d  %s\n", r.Source, r.State, r.Asked, r.New, r.Duplicate, r.Refused, r.Failed, r.Why)
+			fmt.Fprintln(w, r.line(e), r.Why)
 		}
 	})
 }

@@ -53,6 +53,9 @@ func (c *usersListCmd) run(ctx context.Context, e *Env, a *app.App) error {
 			}
 			fmt.Fprintf(w, "%s  %s  %s %s\n", u.Name, strings.Join(roles, ","), u.Area, state)
 		}
+		if len(out) == 0 {
+			fmt.Fprintln(w, e.T("cli.nobody"))
+		}
 	})
 }
 
@@ -62,6 +65,9 @@ type usersInviteCmd struct {
 }
 
 func (c *usersInviteCmd) run(ctx context.Context, e *Env, a *app.App) error {
+	if a.Options.BaseURL == "" {
+		return usageError{errors.New(e.T("cli.nobase"))}
+	}
 	var roles []record.Role
 	for _, r := range c.Role {
 		if !slices.Contains(roles, record.Role(r)) {
@@ -119,7 +125,7 @@ func setSuspended(ctx context.Context, e *Env, a *app.App, name string, out bool
 		return audit(ctx, a, tx, action, u.ID, "")
 	})
 	if errors.Is(err, record.ErrNotFound) {
-		return usageError{err}
+		return fmt.Errorf("user %s: %w", name, record.ErrNotFound)
 	}
 	if err != nil {
 		return err

@@ -58,7 +58,11 @@ func (c *crawlCmd) run(ctx context.Context, e *Env, a *app.App) error {
 	}
 	if err := a.WorkUntil(ctx, func() (bool, error) {
 		run, err := a.Records.Run(ctx, nil, id)
-		return err == nil && !run.EndedAt.IsZero(), err
+		if err != nil || run.EndedAt.IsZero() {
+			return false, err
+		}
+		busy, err := a.Pipeline.Busy(ctx)
+		return !busy, err
 	}); err != nil {
 		return err
 	}
@@ -68,7 +72,7 @@ func (c *crawlCmd) run(ctx context.Context, e *Env, a *app.App) error {
 	}
 	out := account(src.Name, run)
 	err = e.print(out, func(w io.Writer) {
-		fmt.Fprintf(w, "%s: %s, asked %d, new %d, duplicate %d, not modified %d, refused %d, failed %d, %d s\n", out.Source, out.State, out.Asked, out.New, out.Duplicate, out.NotModified, out.Refused, out.Failed, out.Seconds)
+		fmt.Fprintln(w, out.line(e))
 		if out.Why != "" {
 			fmt.Fprintf(w, "%s: %s\n", out.Why, out.Detail)
 		}
@@ -77,6 +81,11 @@ func (c *crawlCmd) run(ctx context.Context, e *Env, a *app.App) error {
 		return exitStatus(1)
 	}
 	return err
+}
+
+// line says a run to a person.
+func (c crawled) line(e *Env) string {
+	return e.T("cli.run", "source", c.Source, "state", e.T("cli.run-"+c.State), "asked", c.Asked, "new", c.New, "duplicate", c.Duplicate, "same", c.NotModified, "refused", c.Refused, "failed", c.Failed, "seconds", c.Seconds)
 }
 
 func account(source string, r record.Run) crawled {
@@ -238,7 +247,7 @@ func (c *reindexCmd) run(ctx context.Context, e *Env, a *app.App) error {
 		Seconds float64 `json:"seconds"`
 	}{info.Docs, info.Prints, info.Seq, e.Now().Sub(start).Seconds()}
 	return e.print(out, func(w io.Writer) {
-		fmt.Fprintf(w, "%d documents, %d fingerprints, %.1f s\n", out.Docs, out.Prints, out.Seconds)
+		fmt.Fprintln(w, e.T("cli.reindexed", "docs", out.Docs, "prints", out.Prints))
 	})
 }
 
@@ -279,7 +288,11 @@ func (c *eraseCmd) run(ctx context.Context, e *Env, a *app.App) error {
 	if strings.ContainsFunc(c.Reason, func(r rune) bool { return (r < 'a' || r > 'z') && r != '-' }) {
 		return usageError{errors.New(e.T("cli.reason"))}
 	}
-	if err := a.Pipeline.Erase(ctx, "command", c.ID, c.Reason); err != nil {
+	err := a.Pipeline.Erase(ctx, "command", c.ID, c.Reason)
+	if record.IsNotFound(err) {
+		return fmt.Errorf("post or report %s: %w", c.ID, record.ErrNotFound)
+	}
+	if err != nil {
 		return err
 	}
 	return e.print(map[string]string{"erased": c.ID}, func(w io.Writer) { fmt.Fprintln(w, e.T("cli.erased")) })
@@ -294,7 +307,7 @@ func (c *retentionCmd) run(ctx context.Context, e *Env, a *app.App) error {
 	}
 	out := map[string]int64{"derivatives": n.Derivatives, "fingerprints": n.Fingerprints, "posts": n.Posts, "reports": n.Reports, "audit_lines": n.AuditLines}
 	return e.print(out, func(w io.Writer) {
-		fmt.Fprintf(w, "derivatives %d, fingerprints %d, posts %d, reports %d, audit lines %d\n", n.Derivatives, n.Fingerprints, n.Posts, n.Reports, n.AuditLines)
+		fmt.Fprintln(w, e.T("cli.expired", "pictures", n.Derivatives, "prints", n.Fingerprints, "posts", n.Posts, "reports", n.Reports, "lines", n.AuditLines))
 	})
 }
 
