@@ -109,6 +109,20 @@ func TestVerifyNamesTheKind(t *testing.T) {
 	if m, ok := Verify(Photo{}, Photo{}); ok {
 		t.Errorf("nothing matches nothing: %+v", m)
 	}
+	far := known
+	far.SHA256 = [32]byte{1}
+	far.Fingerprints = slices.Clone(far.Fingerprints)
+	for i, f := range far.Fingerprints {
+		if f.Algo == Transform {
+			far.Fingerprints[i].Bits = slices.Clone(f.Bits)
+			for j := range (TransformRadius + 8) / 8 {
+				far.Fingerprints[i].Bits[j] ^= 0xff
+			}
+		}
+	}
+	if m, ok := Verify(far, known); ok {
+		t.Errorf("%d bits apart is near enough: %+v", TransformRadius+8, m)
+	}
 	half := known
 	half.SHA256 = [32]byte{1}
 	half.Fingerprints = slices.DeleteFunc(slices.Clone(half.Fingerprints), func(f Fingerprint) bool { return f.Algo == Transform })
@@ -162,7 +176,7 @@ var (
 // TestExam looks for edited copies of real photos among all of them, as the program does, and prints what was found and what
 // should not have been. The photos are not part of the repository.
 func TestExam(t *testing.T) {
-	sample := 10
+	sample := 25
 	if *full {
 		sample = 1
 	}

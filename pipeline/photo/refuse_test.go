@@ -189,10 +189,22 @@ func TestDamageNeverEscapes(t *testing.T) {
 	}
 }
 
+func TestAVIFThatDecodesToNothingIsRefused(t *testing.T) {
+	// With these bytes changed the decoder parses the file, makes no picture, and reports success.
+	for _, at := range []int{120, 275, 302} {
+		b := read(t, "testdata/drawn.avif")
+		b[at] ^= 0x55
+		var refused *Refused
+		if p, err := Prepare(t.Context(), b, Limits{}); !errors.As(err, &refused) || refused.Reason != Corrupt {
+			t.Errorf("byte %d: %v, %d fingerprints", at, err, len(p.Fingerprints))
+		}
+	}
+}
+
 func TestPanicBecomesARefusal(t *testing.T) {
 	var refused *Refused
-	err := refusal(guarded(func() error { panic("index out of range") }))
-	if !errors.As(err, &refused) || refused.Reason != Corrupt {
+	err := guarded(func() error { panic("index out of range") })
+	if err == nil || !errors.As(refusal(err), &refused) || refused.Reason != Corrupt {
 		t.Error(err)
 	}
 	if err := refusal(io.ErrUnexpectedEOF); !errors.As(err, &refused) || refused.Reason != Truncated || !errors.Is(err, io.ErrUnexpectedEOF) {
