@@ -20,6 +20,23 @@ const (
 	MaxDistance = 52
 )
 
+// mostEqual is how many points with one word vote of a picture: the first. A wall of bricks or a page of print has hundreds, which
+// say no more than these, and each would meet each.
+const mostEqual = 4
+
+// Voting are the points that vote, in their order: all but those with a word that four before have.
+func (f Features) Voting() []Point {
+	points := make([]Point, 0, len(f.Points))
+	had := make(map[uint32]int, len(f.Points))
+	for i := range f.Points {
+		if w := f.Points[i].Word(); had[w] < mostEqual {
+			had[w]++
+			points = append(points, f.Points[i])
+		}
+	}
+	return points
+}
+
 // A Candidate is a photo that may show what the query shows: someone must look closer.
 type Candidate struct {
 	Doc, Photo, Kind string
@@ -200,13 +217,15 @@ func Vote(docs []Doc, f Features, most int, kinds ...string) ([]Candidate, error
 			having[d.Kind][w]++
 		}
 	})
+	query := f.Voting()
 	best := make(map[Candidate]int) // of candidates without their score
 	each(func(d *Doc, photo string, known *Features) {
 		var meetings []Meeting
-		for i := range f.Points {
-			for j := range known.Points {
-				m := Meet(&f.Points[i], &known.Points[j])
-				if m.Weight > 0 && having[d.Kind][known.Points[j].Word()] <= StopWord(n[d.Kind]) {
+		voting := known.Voting()
+		for i := range query {
+			for j := range voting {
+				m := Meet(&query[i], &voting[j])
+				if m.Weight > 0 && having[d.Kind][voting[j].Word()] <= StopWord(n[d.Kind]) {
 					m.Query, m.Known = uint32(i), uint32(j)
 					meetings = append(meetings, m)
 				}

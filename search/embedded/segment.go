@@ -217,7 +217,7 @@ func writeSegment(w io.Writer, in []*segment, first int64, n int) (points int, e
 	return points, out.Flush()
 }
 
-// A picture is what is stored of Features until they go into a segment: angle, level and descriptor of each point.
+// A picture is what is stored of Features until they go into a segment: angle, level and descriptor of each point that votes.
 type picture struct {
 	number int64
 	points []byte
@@ -226,9 +226,10 @@ type picture struct {
 const storedBytes = 1 + 1 + 32
 
 func storePoints(f search.Features) []byte {
-	b := make([]byte, 0, storedBytes*len(f.Points))
-	for i := range f.Points {
-		p := &f.Points[i]
+	points := f.Voting()
+	b := make([]byte, 0, storedBytes*len(points))
+	for i := range points {
+		p := &points[i]
 		b = append(append(b, p.Angle, p.Level), p.Desc[:]...)
 	}
 	return b

@@ -96,9 +96,10 @@ func (q *queryPoint) meeting(picture, point, distance int, angle, level uint8) m
 }
 
 func queryPoints(f search.Features) []queryPoint {
-	points := make([]queryPoint, len(f.Points))
-	for i := range f.Points {
-		p := &f.Points[i]
+	voting := f.Voting()
+	points := make([]queryPoint, len(voting))
+	for i := range voting {
+		p := &voting[i]
 		q := queryPoint{index: uint32(i), word: p.Word(), angle: p.Angle, level: p.Level}
 		for j := range q.desc {
 			q.desc[j] = binary.LittleEndian.Uint64(p.Desc[8*j:])

@@ -43,7 +43,7 @@ func Run(t *testing.T, open func(t *testing.T) search.Index) {
 		{"EveryLimitOfAQueryIsHeld", limits},
 		{"VotesReachTheDistanceAndNoFurther", votesReach},
 		{"VotesFindTheTurnedAndScaled", votesFindTurnedAndScaled},
-		{"VotesOfEqualPointsCountOnce", votesOfEqualPoints},
+		{"VotesOfEqualPointsAreFew", votesOfEqualPoints},
 		{"VotesKeepMethodsAndKindsApart", votesKeepMethodsAndKindsApart},
 		{"VotesFollowChanges", votesFollowChanges},
 		{"VotesComeBestFirstThenByName", votesInOrder},
