@@ -4,27 +4,23 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	_ "embed"
 	"encoding/binary"
 	"fmt"
 	"image"
 	"io"
 	"math"
 	"sync"
-	_ "unsafe" // for linkname
 
-	_ "github.com/gen2brain/avif" // carries the decoder
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
 	"github.com/tetratelabs/wazero/experimental"
 	"github.com/tetratelabs/wazero/imports/wasi_snapshot_preview1"
 )
 
-// avifModule is libavif and libaom as WebAssembly, gzipped, out of gen2brain/avif. That package's own Decode is not called, for
-// four reasons: it loads the system's C library into the process where there is one, nothing bounds its memory, no deadline
-// stops it, and it returns an empty picture as sound when the last step of decoding fails. What it exports would do
-// otherwise; until it does, this reaches its data, which is pinned by go.sum.
+// avifModule is libavif and libaom as WebAssembly, gzipped; libavif/README.md says where it is from.
 //
-//go:linkname avifModule github.com/gen2brain/avif.decodeWasm
+//go:embed libavif/decode.wasm.gz
 var avifModule []byte
 
 // avifDecoder compiles the module when the first AVIF picture comes (about a second) and keeps it as one keeps a compiled regexp.
