@@ -47,8 +47,9 @@ var (
 const (
 	beatEvery = 15 * time.Second
 	beatLife  = 45 * time.Second // a process not heard of for so long is dead; its jobs are taken over
-	// mostDeaths is how many processes may die with a job in hand before it joins the dead list: it may be what kills them.
-	mostDeaths = 10
+	// mostDeaths is how many processes may die with a job in hand before it joins the dead list: it may be what kills them. Many,
+	// since most of what a dying process had in hand is innocent.
+	mostDeaths = 100
 )
 
 // done completes the job of a step in the transaction that holds the step's result.
