@@ -77,8 +77,10 @@ func (x *Index) apply(ctx context.Context, seq int64, put []search.Doc, del []st
 		return err
 	}
 	if c.touched {
-		if _, err := tx.ExecContext(ctx, `DELETE FROM changes WHERE gen <= $1`, c.gen-changesKept); err != nil {
-			return err
+		for _, old := range []string{`DELETE FROM changes WHERE gen <= $1`, `DELETE FROM dead WHERE sealed = 0 AND gen <= $1`} {
+			if _, err := tx.ExecContext(ctx, old, c.gen-changesKept); err != nil {
+				return err
+			}
 		}
 	}
 	c.made = nil // a commit that fails may yet have happened; the next Open will know
@@ -119,7 +121,7 @@ func prepare(ctx context.Context, db *sql.DB) (s statements, err error) {
 		{&s.movePicture, `UPDATE pictures SET doc = $2 WHERE slot = $1`},
 		{&s.dropPicture, `DELETE FROM pictures WHERE slot = $1`},
 		{&s.dropPoints, `DELETE FROM unsealed WHERE slot = $1`},
-		{&s.bury, `INSERT INTO dead (slot, gen) VALUES ($1, $2)`},
+		{&s.bury, `INSERT INTO dead (slot, gen, sealed) VALUES ($1, $2, $3)`},
 	} {
 		if *p.to, err = db.PrepareContext(ctx, p.text); err != nil {
 			return s, err

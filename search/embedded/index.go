@@ -208,11 +208,13 @@ CREATE TABLE segments (
 	file  TEXT    NOT NULL,              -- see (*Index).segment
 	sum   INTEGER NOT NULL               -- CRC-32C of the file
 );
-CREATE TABLE dead (                      -- pictures in segments, and of late others, that are deleted
-	slot INTEGER PRIMARY KEY,
-	gen  INTEGER NOT NULL
+CREATE TABLE dead (                      -- deleted pictures
+	slot   INTEGER PRIMARY KEY,
+	gen    INTEGER NOT NULL,
+	sealed INTEGER NOT NULL              -- 1: in a segment; 0: kept for memory to follow
 );
 CREATE INDEX dead_gen ON dead (gen);
+CREATE INDEX dead_unsealed ON dead (gen) WHERE sealed = 0;
 CREATE VIRTUAL TABLE terms USING fts5 (words, singles, place, facts, content='', columnsize=0, tokenize='ascii');
 INSERT INTO terms (terms, rank) VALUES ('secure-delete', 1);
 `

@@ -122,22 +122,25 @@ func (c *change) dropPicture(ctx context.Context, slot int64) error {
 	if err := c.exec(ctx, c.stmt.dropPicture, slot); err != nil {
 		return err
 	}
-	if err := c.exec(ctx, c.stmt.bury, slot, c.gen); err != nil {
-		return err
-	}
 	r, err := c.tx.StmtContext(ctx, c.stmt.dropPoints).ExecContext(ctx, slot)
 	if err != nil {
 		return err
 	}
-	dropped, err := r.RowsAffected()
+	unsealed, err := r.RowsAffected()
+	if err != nil {
+		return err
+	}
+	if err := c.exec(ctx, c.stmt.bury, slot, c.gen, 1-unsealed); err != nil {
+		return err
+	}
 	for _, class := range c.classes {
 		if class.id == slot>>numberBits {
-			class.unsealed -= dropped
-			return err
+			class.unsealed -= unsealed
+			return nil
 		}
 	}
-	_, updated := c.tx.ExecContext(ctx, `UPDATE classes SET unsealed = unsealed - $2 WHERE id = $1`, slot>>numberBits, dropped)
-	return errors.Join(err, updated)
+	_, err = c.tx.ExecContext(ctx, `UPDATE classes SET unsealed = unsealed - $2 WHERE id = $1`, slot>>numberBits, unsealed)
+	return err
 }
 
 // seal writes the numberings back, after making segments of the pictures of classes that have enough of them.

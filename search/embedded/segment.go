@@ -17,7 +17,7 @@ import (
 // A segment is a file, never changed, of the points of many pictures sorted by word, so that a search reads the points of a word
 // in one piece. It holds, numbers being little-endian:
 //
-//	header     "xunqpts1", bits of a word, pictures, points, 0, as uint32
+//	header     "xunqpts1", bits of a word, numbers spanned, points, pictures, as uint32
 //	offsets    where the points of each word begin, and the end, as uint32
 //	pictures   the picture of each point, as uint16
 //	angles     one byte a point
@@ -27,7 +27,8 @@ import (
 // The points of a word stand in the order of their pictures.
 type segment struct {
 	first    int64 // the number of picture 0
-	n        int   // pictures, with the dead
+	n        int   // numbers it spans, some of pictures long gone
+	held     int   // pictures in it, dead ones too
 	data     []byte
 	offsets  []byte
 	pictures []byte
@@ -76,7 +77,7 @@ func parseSegment(b []byte) (*segment, error) {
 	if n > maxPictures || len(b) != segmentSize(points) {
 		return nil, fmt.Errorf("segment of %d pictures and %d points has %d bytes", n, points, len(b))
 	}
-	s := &segment{n: n, data: b}
+	s := &segment{n: n, held: int(binary.LittleEndian.Uint32(head[12:])), data: b}
 	rest := b[headerBytes:]
 	for _, part := range []struct {
 		to   *[]byte
@@ -95,9 +96,9 @@ func parseSegment(b []byte) (*segment, error) {
 	return s, nil
 }
 
-func appendHead(b []byte, n, points int) []byte {
+func appendHead(b []byte, n, points, held int) []byte {
 	b = append(b, segmentMagic...)
-	for _, v := range []int{search.WordBits, n, points, 0} {
+	for _, v := range []int{search.WordBits, n, points, held} {
 		b = binary.LittleEndian.AppendUint32(b, uint32(v))
 	}
 	return b
@@ -113,7 +114,7 @@ func (s *segment) picture(point int) int {
 	return int(binary.LittleEndian.Uint16(s.pictures[2*point:]))
 }
 
-func (s *segment) live() int { return s.n - s.deadN }
+func (s *segment) live() int { return s.held - s.deadN }
 
 func (s *segment) kill(number int64) {
 	if i := int(number - s.first); !s.dead.has(i) {
@@ -179,6 +180,10 @@ func (q *queryPoint) distance(d []byte) int {
 // writeSegment merges segments that follow each other, leaving out the dead, into one that begins at picture first, and returns
 // how many points it has. All pictures must be less than maxPictures after the first. It passes over the points six times.
 func writeSegment(w io.Writer, in []*segment, first int64, n int) (points int, err error) {
+	held := 0
+	for _, s := range in {
+		held += s.live()
+	}
 	offsets := make([]byte, 0, 4*(words+1))
 	for word := range uint32(words) {
 		offsets = binary.LittleEndian.AppendUint32(offsets, uint32(points))
@@ -192,7 +197,7 @@ func writeSegment(w io.Writer, in []*segment, first int64, n int) (points int, e
 	}
 	offsets = binary.LittleEndian.AppendUint32(offsets, uint32(points))
 	out := bufio.NewWriterSize(w, 1<<20)
-	out.Write(appendHead(nil, n, points)) // a bufio.Writer keeps its first error for Flush
+	out.Write(appendHead(nil, n, points, held)) // a bufio.Writer keeps its first error for Flush
 	out.Write(offsets)
 	each := func(do func(s *segment, point int)) {
 		for word := range uint32(words) {
@@ -251,7 +256,7 @@ func makeSegment(pictures []picture) (*segment, error) {
 		}
 	}
 	data := make([]byte, segmentSize(points))
-	frame := appendHead(data[:0], n, points)
+	frame := appendHead(data[:0], n, points, len(pictures))
 	for w := range next {
 		if w > 0 {
 			next[w] += next[w-1]
