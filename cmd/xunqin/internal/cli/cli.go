@@ -105,6 +105,7 @@ type commands struct {
 	Erase     eraseCmd     `cmd:"" help:"Erase a post or a report for good."`
 	Retention retentionCmd `cmd:"" help:"End what has lived its life by the policy."`
 	Routes    routesCmd    `cmd:"" help:"List the desk's routes and who may call them."`
+	Bench     benchCmd     `cmd:"" help:"Measure the program on invented data."`
 	Doctor    doctorCmd    `cmd:"" help:"Say what is missing before real sources."`
 }
 
