@@ -264,7 +264,7 @@ var kept = map[string]string{
 }
 
 // ours are the endings of files that are text.
-var ours = []string{".go", ".md", ".html", ".toml", ".tsv", ".sql", ".css", ".js", ".svg", ".sum", ".mod", ".txtar", ".txt", ".json", ".xml", ".yml", ".yaml", ".service", ".sh", ".golden", ".conf"}
+var ours = []string{".go", ".md", ".html", ".toml", ".tsv", ".sql", ".css", ".js", ".svg", ".sum", ".mod", ".txtar", ".txt", ".json", ".jsonl", ".xml", ".yml", ".yaml", ".service", ".sh", ".golden", ".conf"}
 
 func TestTheRepositoryHoldsNoRealDataByFormat_S49(t *testing.T) {
 	tree(t, func(path string, b []byte) {
@@ -299,6 +299,7 @@ func TestTheRepositoryHoldsNoRealDataByFormat_S49(t *testing.T) {
 // invented are numbers in tests that nobody has: patterns, or the examples of the standards themselves.
 var invented = []string{"13800138000", "13900139000", "13912345678", "13987654321", "13812345678", "15012345678",
 	"440106200508121234", "11010519491231002X", // the example of GB 11643
+	"110101190001010000", // born on the first day that fits
 }
 
 var (
