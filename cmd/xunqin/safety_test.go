@@ -309,7 +309,7 @@ var (
 // pattern is true of a number nobody has: two halves alike, digits that count up or down, hardly any but zeros.
 func pattern(digits string) bool {
 	tail := digits[len(digits)-8:]
-	return tail[:4] == tail[4:] || strings.Contains("01234567890123456789", tail) || strings.Contains("98765432109876543210", tail) || strings.Count(tail, tail[:1]) >= 7 || strings.Count(tail, "0") >= 6
+	return tail[:4] == tail[4:] || tail[:4] == "0000" || strings.Contains("01234567890123456789", tail) || strings.Contains("98765432109876543210", tail) || strings.Count(tail, tail[:1]) >= 7 || strings.Count(tail, "0") >= 6
 }
 
 func TestTheRepositoryHoldsNobodysNumbers_S49(t *testing.T) {
