@@ -80,8 +80,9 @@ func (f *Features) UnmarshalBinary(b []byte) error {
 	if len(b) < 2 || b[0] != featuresVersion || len(b) < 2+int(b[1]) {
 		return errFeatures
 	}
-	out := Features{Algo: string(b[2 : 2+b[1]])}
-	b = b[2+len(out.Algo):]
+	name := 2 + int(b[1])
+	out := Features{Algo: string(b[2:name])}
+	b = b[name:]
 	var v [7]int
 	for i := range v {
 		u, n := binary.Uvarint(b)

@@ -80,6 +80,9 @@ func FuzzFeatures(f *testing.F) {
 		f.Add(b)
 		f.Add(b[:len(b)-1])
 	}
+	long := make([]byte, 300) // a name as long as a byte can say
+	long[0], long[1] = featuresVersion, 255
+	f.Add(long)
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var got Features
 		if got.UnmarshalBinary(b) != nil {
