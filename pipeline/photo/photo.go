@@ -9,6 +9,8 @@ import (
 	"image"
 	"io"
 	"time"
+
+	"xunqin/search"
 )
 
 // Limits on a picture, checked before it is decoded. A limit on pixels alone is not enough: very narrow pictures pass it and
@@ -30,6 +32,8 @@ type Limits struct {
 	KeepPlace bool          // return where the picture says it was taken; the source's policy must allow it
 	Side      int           // long side of the derivative, where a policy wants it shorter than DerivativeSide
 	Grey      int           // long side of the grey picture, where a policy wants it shorter than GreySide
+	Features  bool          // return local features to be kept, by which copies of a part of the picture are found
+	Probe     bool          // return what the picture is looked for by
 }
 
 // A Photo is what is known of a picture once it was prepared. None of it points into the bytes it was made from.
@@ -42,9 +46,11 @@ type Photo struct {
 	Grey       []byte // JPEG without colour or metadata, long side at most GreySide: all that outlives the derivative, for the matcher alone
 	Blurred    []byte // JPEG for lists, long side BlurredSide, made of a handful of colours: no face can be made out
 
-	Fingerprints []Fingerprint // empty when the picture is not Matchable
-	Flat         bool          // too little in it to tell it from others
-	Tiny         bool          // short side under MinSide
+	Fingerprints []Fingerprint   // empty when the picture is not Matchable
+	Features     search.Features // with Limits.Features, when the picture is Matchable
+	Probe        *Probe          // with Limits.Probe, when the picture is Matchable
+	Flat         bool            // too little in it to tell it from others
+	Tiny         bool            // short side under MinSide
 
 	Taken      time.Time // as the camera wrote it; zero when it did not
 	TakenZoned bool      // the camera wrote its offset too; without it Taken is its wall clock, in UTC
@@ -181,6 +187,15 @@ func (p *Photo) finish(m raster, orientation int, lim Limits) error {
 	if !p.Tiny {
 		p.Fingerprints = fingerprints(luma(s), image.Pt(p.Width, p.Height))
 		p.Flat = len(p.Fingerprints) == 0
+	}
+	if !p.Matchable() {
+		return nil
+	}
+	if lim.Features {
+		p.Features = features(luma(s), image.Pt(p.Width, p.Height))
+	}
+	if lim.Probe {
+		p.Probe = newProbe(luma(m.small(ProbeSide, orientation)), image.Pt(p.Width, p.Height))
 	}
 	return nil
 }

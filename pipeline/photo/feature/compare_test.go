@@ -1,0 +1,226 @@
+package feature
+
+import (
+	"image"
+	"math"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"xunqin/search"
+)
+
+// turnedBy returns what a picture turned by some degrees on a white ground shows, and where its corners lie.
+func turnedBy(m *image.Gray, degrees float64) (*image.Gray, [4]image.Point) {
+	a := degrees * math.Pi / 180
+	c, s := math.Cos(a), math.Sin(a)
+	w, h := float64(m.Rect.Dx()), float64(m.Rect.Dy())
+	W, H := math.Abs(w*c)+math.Abs(h*s), math.Abs(w*s)+math.Abs(h*c)
+	ground := plainGround(int(W), int(H), 255)
+	out := laid(ground, m, func(x, y float64) (float64, float64) {
+		x, y = x-W/2, y-H/2
+		return c*x + s*y + w/2, -s*x + c*y + h/2
+	})
+	var at [4]image.Point
+	for i, v := range [4][2]float64{{0, 0}, {w, 0}, {w, h}, {0, h}} {
+		x, y := v[0]-w/2, v[1]-h/2
+		at[i] = image.Pt(int(c*x-s*y+W/2), int(s*x+c*y+H/2))
+	}
+	return out, at
+}
+
+func TestCompareNamesWhatWasDone(t *testing.T) {
+	m := drawn(31, 720, 540)
+	k := known(m)
+	all := [4]image.Point{{0, 0}, {720, 0}, {720, 540}, {0, 540}}
+	turned, turnedAt := turnedBy(m, 15)
+	poster := laid(plainGround(900, 1000, 240), m, func(x, y float64) (float64, float64) { return (x - 120) / 0.8, (y - 200) / 0.8 })
+	// A print seen from the side: what is far is smaller.
+	print := laid(drawn(90, 900, 700), m, func(x, y float64) (float64, float64) {
+		d := 0.85 + 0.0004*x
+		return (x - 120) / d, (y-80)/d - 0.05*x
+	})
+	banner := sub(m, m.Rect)
+	for i := 460 * 720; i < 540*720; i++ {
+		banner.Pix[i] = 30
+	}
+	for name, want := range map[string]struct {
+		q          *image.Gray
+		kind       string
+		mirrored   bool
+		query, ref [4]image.Point
+	}{
+		"as it is":    {m, Edited, false, all, all},
+		"with banner": {banner, Edited, false, all, all},
+		"half size": {smaller(m, 360), Edited, false,
+			[4]image.Point{{0, 0}, {360, 0}, {360, 270}, {0, 270}}, all},
+		"mirrored": {mirror(m), Mirrored, true, [4]image.Point{{720, 0}, {0, 0}, {0, 540}, {720, 540}}, all},
+		"turned":   {turned, Turned, false, turnedAt, all},
+		"part": {sub(m, image.Rect(180, 60, 640, 440)), Part, false,
+			[4]image.Point{{0, 0}, {460, 0}, {460, 380}, {0, 380}}, [4]image.Point{{180, 60}, {640, 60}, {640, 440}, {180, 440}}},
+		"inside": {poster, Inside, false, [4]image.Point{{120, 200}, {696, 200}, {696, 632}, {120, 632}}, all},
+		"print":  {print, Print, false, [4]image.Point{}, all},
+	} {
+		got, ok := Compare(Query(want.q), k)
+		if !ok || got.Kind != want.kind || got.Mirrored != want.mirrored {
+			t.Errorf("%s: %v, %+v", name, ok, got)
+			continue
+		}
+		if want.kind == Print {
+			continue
+		}
+		for i := range 4 {
+			if !close(got.Query[i], want.query[i]) || !close(got.Known[i], want.ref[i]) {
+				t.Errorf("%s: outlined at %v and %v, is at %v and %v", name, got.Query, got.Known, want.query, want.ref)
+				break
+			}
+			x, y := float64(want.ref[i].X), float64(want.ref[i].Y)
+			to := got.ToQuery
+			if at := image.Pt(int(to[0]*x+to[1]*y+to[2]), int(to[3]*x+to[4]*y+to[5])); !close(at, want.query[i]) {
+				t.Errorf("%s: %v leads to %v, not %v", name, want.ref[i], at, want.query[i])
+			}
+			x, y = float64(want.query[i].X), float64(want.query[i].Y)
+			to = got.ToKnown
+			if at := image.Pt(int(to[0]*x+to[1]*y+to[2]), int(to[3]*x+to[4]*y+to[5])); !close(at, want.ref[i]) {
+				t.Errorf("%s: %v leads back to %v, not %v", name, want.query[i], at, want.ref[i])
+			}
+		}
+	}
+}
+
+func close(a, b image.Point) bool { d := a.Sub(b); return d.X*d.X+d.Y*d.Y <= 12*12 }
+
+func TestOtherPicturesAreNotTheSame(t *testing.T) {
+	q := Query(drawn(41, 720, 540))
+	for seed := range uint64(12) {
+		if m, ok := Compare(q, known(drawn(50+seed, 640, 480))); ok || m.Kind != "" {
+			t.Errorf("picture %d: %v %+v", seed, ok, m)
+		}
+	}
+}
+
+// placard puts a photo into a frame full of other things, the same for all photos.
+func placard(photo *image.Gray) *image.Gray {
+	frame := drawn(77, 700, 900)
+	return laid(frame, photo, func(x, y float64) (float64, float64) { return x - 60, y - 250 })
+}
+
+func TestSameLayoutWithAnotherPhotoIsNotTheSame(t *testing.T) {
+	one, other := drawn(61, 580, 430), drawn(62, 580, 430)
+	m, ok := Compare(Query(placard(one)), known(placard(other)))
+	if ok || m.Kind != Layout && m.Kind != Scene {
+		t.Errorf("%v %+v", ok, m)
+	}
+	if m, ok := Compare(Query(smaller(placard(one), 600)), known(placard(one))); !ok || m.Kind != Edited {
+		t.Errorf("and the same poster: %v %+v", ok, m)
+	}
+}
+
+func TestOneThingOnATableIsAnotherShot(t *testing.T) {
+	thing := drawn(71, 220, 160)
+	table := func(at float64, turn float64) *image.Gray {
+		g := plainGround(800, 600, 0)
+		for i := range g.Pix {
+			g.Pix[i] = byte(150 + i%800/10)
+		}
+		c, s := math.Cos(turn), math.Sin(turn)
+		return laid(g, thing, func(x, y float64) (float64, float64) {
+			x, y = x-at, y-300
+			return c*x + s*y + 110, -s*x + c*y + 80
+		})
+	}
+	m, ok := Compare(Query(table(300, 0.1)), known(table(500, 0.9)))
+	if ok || m.Kind != Scene {
+		t.Errorf("%v %+v", ok, m)
+	}
+	if m, ok := Compare(Query(table(300, 0.1)), known(table(300, 0.1))); !ok || m.Kind != Edited {
+		t.Errorf("and the same shot: %v %+v", ok, m)
+	}
+}
+
+func TestWindowsFindASmallPhotoInABusyPicture(t *testing.T) {
+	m := drawn(81, 600, 450)
+	busy := laid(drawn(82, 1280, 960), m, func(x, y float64) (float64, float64) { return (x - 900) / 0.5, (y - 640) / 0.5 })
+	q := Query(busy).Windows()
+	if n := len(q.Probes()); n != 6 {
+		t.Errorf("%d windows", n)
+	}
+	if got, ok := Compare(q, known(m)); !ok || got.Kind != Inside || !close(got.Query[0], image.Pt(900, 640)) {
+		t.Errorf("%v %+v", ok, got)
+	}
+}
+
+func TestPlansAreFittedExactly(t *testing.T) {
+	f := func(t *rapid.T, lo, hi float64, name string) float64 { return rapid.Float64Range(lo, hi).Draw(t, name) }
+	rapid.Check(t, func(t *rapid.T) {
+		a, s := f(t, 0, 2*math.Pi, "angle"), f(t, 0.3, 3, "scale")
+		p := plan{s * math.Cos(a), -s * math.Sin(a), f(t, -300, 300, "x"), s * math.Sin(a), s * math.Cos(a), f(t, -300, 300, "y")}
+		kinds := []func([]tie) (plan, bool){fitSimilarity, fitAffine, fitProjective}
+		k := rapid.IntRange(0, 2).Draw(t, "kind")
+		if k > 0 {
+			p[0], p[4] = p[0]*f(t, 0.7, 1.4, "across"), p[4]*f(t, 0.7, 1.4, "down")
+		}
+		if k > 1 {
+			p[6], p[7] = f(t, -3e-4, 3e-4, "far"), f(t, -3e-4, 3e-4, "tilt")
+		}
+		var all []tie
+		for i := range 5 {
+			for j := range 5 {
+				from := vec{float64(100 * i), float64(83*j + 7*i)}
+				to, ok := p.at(from)
+				if !ok {
+					t.Skip("beyond the horizon")
+				}
+				all = append(all, tie{from: from, to: to})
+			}
+		}
+		got, ok := kinds[k](all)
+		if !ok {
+			t.Fatal("not fitted")
+		}
+		back, ok := got.inverse()
+		if !ok {
+			t.Fatal("not inverted")
+		}
+		for _, c := range all {
+			to, _ := got.at(c.from)
+			from, _ := back.at(c.to)
+			if to.distance(c.to) > 1e-3 || from.distance(c.from) > 1e-3 {
+				t.Fatalf("%v leads to %v, not %v, and back to %v", c.from, to, c.to, from)
+			}
+		}
+	})
+}
+
+func FuzzCompare(f *testing.F) {
+	m := drawn(1, 200, 150)
+	good, err := Detect(m, m.Rect, ReferenceSide, 40).MarshalBinary()
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(good, 200, 150)
+	f.Add(good, 0, 1)
+	q := Query(m)
+	f.Fuzz(func(t *testing.T, b []byte, w, h int) {
+		var s search.Features
+		if s.UnmarshalBinary(b) != nil {
+			return
+		}
+		got, ok := Compare(q, Reference(image.Pt(w, h), m, s))
+		if ok && got.Kind == "" {
+			t.Fatal("the same without a kind")
+		}
+	})
+}
+
+func BenchmarkCompare(b *testing.B) {
+	m := drawn(1, 640, 480)
+	q, k, other := Query(m), known(m), known(drawn(2, 640, 480))
+	for name, k := range map[string]Prepared{"same": k, "other": other} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				Compare(q, k)
+			}
+		})
+	}
+}
