@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/binary"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 )
@@ -40,7 +41,7 @@ func (f Features) Voting() []Point {
 // A Candidate is a photo that may show what the query shows: someone must look closer.
 type Candidate struct {
 	Doc, Photo, Kind string
-	Score            int // up to 64 for each point of the query or of the photo, whichever has fewer
+	Score            int // up to 64·256 for each point of the query or of the photo, whichever has fewer
 }
 
 // Compare is negative if c comes before other in an answer.
@@ -67,18 +68,25 @@ func NearWords(word uint32) (near [WordBits + 1]uint32) {
 // stay to be found; a mean word of 250 points a picture is in n/1000.
 func StopWord(n int) int { return 256 + n/256 }
 
-// weights are 64·exp(-(d/40)²): the chance that a pair so far apart shows the same thing falls so.
-var weights = [MaxDistance + 1]uint8{
-	64, 64, 64, 64, 63, 63, 63, 62, 61, 61, 60, 59, 58, 58, 57, 56, 55, 53, 52, 51, 50, 49, 47, 46, 45, 43, 42,
-	41, 39, 38, 36, 35, 34, 32, 31, 30, 28, 27, 26, 25, 24, 22, 21, 20, 19, 18, 17, 16, 15, 14, 13, 13, 12,
+// weights are 64·exp(-(d/30)²): the chance that a pair so far apart shows the same thing falls so.
+var weights = [MaxDistance + 1]uint16{
+	64, 64, 64, 63, 63, 62, 61, 61, 60, 58, 57, 56, 55, 53, 51, 50, 48, 46, 45, 43, 41, 39, 37, 36, 34, 32, 30, 28, 27, 25,
+	24, 22, 21, 19, 18, 16, 15, 14, 13, 12, 11, 10, 9, 8, 7, 7, 6, 5, 5, 4, 4, 4, 3,
 }
 
-// Weight is what a vote of points that differ in d bits counts: 64 and less, 0 beyond MaxDistance.
-func Weight(d int) uint8 {
+// Weight is what a meeting of points that differ in d bits weighs: 64 and less, 0 beyond MaxDistance.
+func Weight(d int) uint16 {
 	if d > MaxDistance {
 		return 0
 	}
 	return weights[d]
+}
+
+// Rarity is by how much the votes of a point count that meets points of so many pictures: 256/√pictures. What is met everywhere,
+// corners of letters above all, must not outvote what only one picture has: without this half the posters of real photos were
+// found first, with it two thirds.
+func Rarity(pictures int) uint16 {
+	return uint16(math.Sqrt(float64(max(1, 1<<16/max(1, pictures))))) // of a whole number, so the same everywhere
 }
 
 // A Meeting is a vote.
@@ -86,7 +94,7 @@ type Meeting struct {
 	Query, Known uint32 // which points
 	Turn         uint8  // angle of the known less that of the query
 	Size         int8   // level of the known less that of the query, cut to -16 … 15
-	Weight       uint8
+	Weight       uint16 // that of the distance, and in a Tally times the Rarity of the query's point
 }
 
 // Meet is the vote of the query's point q for the known picture's point k, of Weight 0 if they do not meet.
@@ -119,7 +127,7 @@ func (m Meeting) windows() (turn, size int) {
 
 // A Tally counts votes, using its memory again and again.
 type Tally struct {
-	sums [turns][sizes]int32
+	sums [turns][sizes]int
 	in   []Meeting
 }
 
@@ -133,11 +141,11 @@ func (t *Tally) Score(meetings []Meeting) int {
 	case 1:
 		return int(meetings[0].Weight)
 	}
-	t.sums = [turns][sizes]int32{}
+	t.sums = [turns][sizes]int{}
 	for _, m := range meetings {
 		turn, size := m.windows()
 		next := (turn + 1) % turns
-		w := int32(m.Weight)
+		w := int(m.Weight)
 		t.sums[turn][size] += w
 		t.sums[turn][size+1] += w
 		t.sums[next][size] += w
@@ -146,7 +154,7 @@ func (t *Tally) Score(meetings []Meeting) int {
 	best := 0
 	for turn := range t.sums {
 		for size, sum := range t.sums[turn] {
-			if int(sum) > best {
+			if sum > best {
 				best = max(best, t.window(meetings, turn, size))
 			}
 		}
@@ -218,9 +226,7 @@ func Vote(docs []Doc, f Features, most int, kinds ...string) ([]Candidate, error
 		}
 	})
 	query := f.Voting()
-	best := make(map[Candidate]int) // of candidates without their score
-	each(func(d *Doc, photo string, known *Features) {
-		var meetings []Meeting
+	meet := func(d *Doc, known *Features) (meetings []Meeting) {
 		voting := known.Voting()
 		for i := range query {
 			for j := range voting {
@@ -230,6 +236,28 @@ func Vote(docs []Doc, f Features, most int, kinds ...string) ([]Candidate, error
 					meetings = append(meetings, m)
 				}
 			}
+		}
+		return meetings
+	}
+	met := make(map[string][]int) // features each point meets, by kind
+	each(func(d *Doc, _ string, known *Features) {
+		if met[d.Kind] == nil {
+			met[d.Kind] = make([]int, len(query))
+		}
+		points := make(map[uint32]bool)
+		for _, m := range meet(d, known) {
+			points[m.Query] = true
+		}
+		for i := range points {
+			met[d.Kind][i]++
+		}
+	})
+	best := make(map[Candidate]int) // of candidates without their score
+	each(func(d *Doc, photo string, known *Features) {
+		meetings := meet(d, known)
+		for i := range meetings {
+			m := &meetings[i]
+			m.Weight *= Rarity(met[d.Kind][m.Query])
 		}
 		if s := slowScore(meetings); s > 0 {
 			c := Candidate{Doc: d.ID, Photo: photo, Kind: d.Kind}
@@ -249,7 +277,7 @@ func Vote(docs []Doc, f Features, most int, kinds ...string) ([]Candidate, error
 func slowScore(meetings []Meeting) (best int) {
 	for turn := range 256 / turnStep {
 		for size := minSize; size <= maxSize+1; size += sizeStep {
-			query, known := make(map[uint32]uint8), make(map[uint32]uint8)
+			query, known := make(map[uint32]uint16), make(map[uint32]uint16)
 			for _, m := range meetings {
 				// A window reaches a step to either side of its middle.
 				fromMiddle := m.Turn - uint8(turn*turnStep) + turnStep

@@ -11,7 +11,7 @@ func TestTallyScoresAsSlowly(t *testing.T) {
 		return Meeting{
 			Query: rapid.Uint32Range(0, 9).Draw(t, "query"), Known: rapid.Uint32Range(0, 9).Draw(t, "known"),
 			Turn: rapid.Byte().Draw(t, "turn"), Size: int8(rapid.IntRange(minSize, maxSize).Draw(t, "size")),
-			Weight: Weight(rapid.IntRange(0, MaxDistance).Draw(t, "distance")),
+			Weight: Weight(rapid.IntRange(0, MaxDistance).Draw(t, "distance")) * Rarity(rapid.IntRange(1, 1<<20).Draw(t, "pictures")),
 		}
 	})
 	var tally Tally // its memory is used again
@@ -66,7 +66,12 @@ func TestWeightsFallToNothing(t *testing.T) {
 			t.Errorf("%d bits apart weigh %d, %d bits %d", d-1, Weight(d-1), d, Weight(d))
 		}
 	}
-	if Weight(0) != 64 || Weight(MaxDistance) != 12 || Weight(MaxDistance+1) != 0 {
-		t.Errorf("weights %d, %d, %d", Weight(0), Weight(MaxDistance), Weight(MaxDistance+1))
+	if Weight(0) != 64 || Weight(30) != 24 || Weight(MaxDistance) != 3 || Weight(MaxDistance+1) != 0 {
+		t.Errorf("weights %d, %d, %d, %d", Weight(0), Weight(30), Weight(MaxDistance), Weight(MaxDistance+1))
+	}
+	for pictures, want := range map[int]uint16{0: 256, 1: 256, 2: 181, 3: 147, 4: 128, 100: 25, 1 << 16: 1, 1 << 30: 1} {
+		if got := Rarity(pictures); got != want {
+			t.Errorf("what %d pictures have counts %d, want %d", pictures, got, want)
+		}
 	}
 }

@@ -163,27 +163,41 @@ func named(ctx context.Context, tx *sql.Tx, all []scored, most int) (found []sea
 func (b *ballot) count(ctx context.Context, to []scored, points []queryPoint) ([]scored, error) {
 	parts := b.parts()
 	stop := stopWords(parts, points, search.StopWord(b.live()))
-	var (
-		meetings []meeting
-		of       []search.Meeting
-		touched  []int32
-		tally    search.Tally
-		last     = make([]int32, maxPictures) // of each picture, the last meeting + 1
-	)
-	for _, p := range parts {
-		meetings, touched = meetings[:0], touched[:0]
+	met := make([]int, len(points))    // by point: how many pictures it meets
+	last := make([]int32, maxPictures) // by picture: the last point that met it + 1, and later its last meeting + 1
+	all := make([][]meeting, len(parts))
+	for n, p := range parts {
+		clear(last)
 		for i := range points {
 			if i%64 == 0 && ctx.Err() != nil {
 				return nil, ctx.Err()
 			}
+			from := len(all[n])
 			for _, w := range search.NearWords(points[i].word) {
 				if !stop.has(int(w)) {
-					meetings = p.meet(meetings, w, &points[i])
+					all[n] = p.meet(all[n], w, &points[i])
+				}
+			}
+			for _, m := range all[n][from:] {
+				if last[m.picture] != int32(i+1) {
+					last[m.picture] = int32(i + 1)
+					met[i]++
 				}
 			}
 		}
+	}
+	var (
+		of      []search.Meeting
+		touched []int32
+		tally   search.Tally
+	)
+	clear(last)
+	for n, p := range parts {
+		meetings := all[n]
+		touched = touched[:0]
 		for i := range meetings {
 			m := &meetings[i]
+			m.Weight *= search.Rarity(met[m.Query])
 			if last[m.picture] == 0 {
 				touched = append(touched, m.picture)
 			}

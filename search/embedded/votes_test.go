@@ -51,7 +51,7 @@ func recognised(t testing.TB, x *Index, docs []search.Doc) (ids []string) {
 		if len(found) > 1 {
 			t.Errorf("%s: candidates %v", d.ID, found)
 		}
-		if len(found) == 1 && found[0].Doc == d.ID && found[0].Score == 5*64 {
+		if len(found) == 1 && found[0].Doc == d.ID && found[0].Score == 5*int(search.Weight(0)*search.Rarity(1)) {
 			ids = append(ids, d.ID)
 		}
 	}

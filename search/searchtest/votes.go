@@ -58,6 +58,19 @@ func votes(t *testing.T, x search.Index, f search.Features, most int, kinds ...s
 	return found
 }
 
+// score is what n points give, so many bits apart, that so many pictures have.
+func score(n, distance, pictures int) int {
+	return n * int(search.Weight(distance)*search.Rarity(pictures))
+}
+
+// scored writes what scores does of candidates that all have one score.
+func scored(score int, photos ...string) string {
+	for i := range photos {
+		photos[i] += fmt.Sprint("=", score)
+	}
+	return strings.Join(photos, " ")
+}
+
 // scores writes candidates as "document/photo=score".
 func scores(found []search.Candidate) string {
 	var list []string
@@ -89,7 +102,8 @@ func votesReach(t *testing.T, x search.Index) {
 		pictured("too far with word", search.KindPost, one(1, far)),
 		pictured("other", search.KindPost, picture(9, 5, 0, 0, 0)),
 	)
-	wantScores(t, x, one(0, 0), fmt.Sprintf("same/p=64 word/p=64 far/p=%[1]d far with word/p=%[1]d", search.Weight(far)))
+	wantScores(t, x, one(0, 0),
+		scored(score(1, 0, 4), "same/p", "word/p")+" "+scored(score(1, far, 4), "far/p", "far with word/p"))
 }
 
 func votesFindTurnedAndScaled(t *testing.T, x search.Index) {
@@ -99,7 +113,7 @@ func votesFindTurnedAndScaled(t *testing.T, x search.Index) {
 	)
 	for _, tt := range []struct{ angle, level uint8 }{{0, 0}, {11, 0}, {64, 1}, {128, 2}, {200, 4}, {255, 6}} {
 		found := votes(t, x, picture(1, 40, tt.angle, tt.level, 30), 5)
-		if len(found) != 1 || found[0].Doc != "copy" || found[0].Kind != search.KindReport || found[0].Score != 40*int(search.Weight(30)) {
+		if len(found) != 1 || found[0].Doc != "copy" || found[0].Kind != search.KindReport || found[0].Score != score(40, 30, 1) {
 			t.Errorf("turned by %d, scaled by %d: %+v", tt.angle, tt.level, found)
 		}
 	}
@@ -107,7 +121,7 @@ func votesFindTurnedAndScaled(t *testing.T, x search.Index) {
 	for i := range scattered.Points {
 		scattered.Points[i].Angle += uint8(i * 77)
 	}
-	if found := votes(t, x, scattered, 5); len(found) != 1 || found[0].Score > 12*int(search.Weight(30)) {
+	if found := votes(t, x, scattered, 5); len(found) != 1 || found[0].Score > score(12, 30, 1) {
 		t.Errorf("points that agree on no turn: %+v", found)
 	}
 }
@@ -119,8 +133,8 @@ func votesOfEqualPoints(t *testing.T, x search.Index) {
 		wall.Points = append(wall.Points, wall.Points[0])
 	}
 	put(t, x, pictured("wall", search.KindPost, wall), pictured("brick", search.KindPost, picture(1, 1, 0, 0, 0)))
-	wantScores(t, x, picture(1, 1, 0, 0, 0), "brick/p=64 wall/p=64")
-	wantScores(t, x, wall, "wall/p=256 brick/p=64")
+	wantScores(t, x, picture(1, 1, 0, 0, 0), scored(score(1, 0, 2), "brick/p", "wall/p"))
+	wantScores(t, x, wall, scored(score(4, 0, 2), "wall/p")+" "+scored(score(1, 0, 2), "brick/p"))
 }
 
 func votesKeepMethodsAndKindsApart(t *testing.T, x search.Index) {
@@ -131,13 +145,14 @@ func votesKeepMethodsAndKindsApart(t *testing.T, x search.Index) {
 		pictured("1", search.KindPost, f), pictured("2", search.KindReport, f), pictured("3", search.KindNotice, f),
 		pictured("4", search.KindPost, other), pictured("5", search.KindPost),
 	)
-	wantScores(t, x, f, "1/p=192 2/p=192 3/p=192")
-	wantScores(t, x, f, "1/p=192", search.KindPost)
-	wantScores(t, x, f, "2/p=192 3/p=192", search.KindNotice, search.KindReport, search.KindReport)
+	alone := score(3, 0, 1)
+	wantScores(t, x, f, scored(alone, "1/p", "2/p", "3/p"))
+	wantScores(t, x, f, scored(alone, "1/p"), search.KindPost)
+	wantScores(t, x, f, scored(alone, "2/p", "3/p"), search.KindNotice, search.KindReport, search.KindReport)
 	wantScores(t, x, f, "", "other")
-	wantScores(t, x, other, "4/p=192")
+	wantScores(t, x, other, scored(alone, "4/p"))
 	put(t, x, pictured("1", search.KindReport, f)) // it was a report after all
-	wantScores(t, x, f, "1/p=192 2/p=192", search.KindReport)
+	wantScores(t, x, f, scored(score(3, 0, 2), "1/p", "2/p"), search.KindReport)
 	wantScores(t, x, f, "", search.KindPost)
 }
 
@@ -146,7 +161,7 @@ func votesFollowChanges(t *testing.T, x search.Index) {
 	for i := range 6 {
 		put(t, x, pictured(fmt.Sprint(i), search.KindPost, f))
 	}
-	all := "0/p=192 1/p=192 2/p=192 3/p=192 4/p=192 5/p=192"
+	all := scored(score(3, 0, 6), "0/p", "1/p", "2/p", "3/p", "4/p", "5/p")
 	wantScores(t, x, f, all)
 	moved := pictured("3", search.KindPost, f) // the same photo, the rest is new
 	moved.At, moved.Text = at(-9999), "张三"
@@ -155,14 +170,14 @@ func votesFollowChanges(t *testing.T, x search.Index) {
 	if err := x.Apply(t.Context(), 0, []search.Doc{pictured("0", search.KindPost, g), pictured("1", search.KindPost)}, []string{"2"}); err != nil {
 		t.Fatal(err)
 	}
-	wantScores(t, x, f, "3/p=192 4/p=192 5/p=192")
-	wantScores(t, x, g, "0/p=192")
+	wantScores(t, x, f, scored(score(3, 0, 3), "3/p", "4/p", "5/p"))
+	wantScores(t, x, g, scored(score(3, 0, 1), "0/p"))
 	renamed := pictured("4", search.KindPost, f)
 	renamed.Photos[0].ID = "q"
 	renamed.Photos = append(renamed.Photos, search.PhotoRef{ID: "r", Features: []search.Features{g, f, f}})
 	put(t, x, renamed)
-	wantScores(t, x, f, "3/p=192 4/q=192 4/r=192 5/p=192")
-	wantScores(t, x, g, "0/p=192 4/r=192")
+	wantScores(t, x, f, scored(score(3, 0, 5), "3/p", "4/q", "4/r", "5/p"))
+	wantScores(t, x, g, scored(score(3, 0, 2), "0/p", "4/r"))
 	if i := info(t, x); i.Docs != 5 || i.Features != 7 {
 		t.Errorf("Info = %+v", i)
 	}
@@ -174,7 +189,7 @@ func votesFollowChanges(t *testing.T, x search.Index) {
 		t.Errorf("Info = %+v", i)
 	}
 	put(t, x, pictured("2", search.KindPost, f)) // back again
-	wantScores(t, x, f, "2/p=192")
+	wantScores(t, x, f, scored(score(3, 0, 1), "2/p"))
 }
 
 func votesInOrder(t *testing.T, x search.Index) {
@@ -216,12 +231,12 @@ func votesDropStopWords(t *testing.T, x search.Index) {
 	rare := picture(2, 3, 0, 0, 0)
 	rare.Points = append(rare.Points, common.Points[0])
 	put(t, x, pictured("rare", search.KindPost, rare))
-	wantScores(t, x, rare, "rare/p=192", search.KindPost)
-	wantScores(t, x, rare, "r/p=64", search.KindReport)
+	wantScores(t, x, rare, scored(score(3, 0, 1), "rare/p"), search.KindPost)
+	wantScores(t, x, rare, scored(score(1, 0, 1), "r/p"), search.KindReport)
 	if err := x.Delete(t.Context(), "p7"); err != nil {
 		t.Fatal(err)
 	}
-	if found := votes(t, x, rare, 1000, search.KindPost); len(found) != most || scores(found[:1]) != "rare/p=256" {
+	if found := votes(t, x, rare, 1000, search.KindPost); len(found) != most || scores(found[:1]) != scored(score(3, 0, 1)+score(1, 0, most), "rare/p") {
 		t.Errorf("%d candidates, the first %s", len(found), scores(found[:1]))
 	}
 }
@@ -250,7 +265,7 @@ func votesRefuse(t *testing.T, x search.Index) {
 	}
 	long.Points = long.Points[:search.MaxPoints]
 	put(t, x, pictured("d", search.KindPost, long))
-	wantScores(t, x, long, "d/p=256")
+	wantScores(t, x, long, scored(score(4, 0, 1), "d/p"))
 }
 
 func votesAreVote(t *testing.T, x search.Index) {
