@@ -192,7 +192,7 @@ func TestNextIsLaterAndNeverStepsOverARun(t *testing.T) {
 		expr := strings.Join([]string{field("minute", 0, 59), field("hour", 0, 23), field("day", 1, 31), field("month", 1, 12), field("weekday", 0, 7)}, " ")
 		s, err := ParseSchedule(expr, rapid.SampledFrom(zones).Draw(t, "zone"), 0)
 		if err != nil {
-			return
+			t.Skip(err)
 		}
 		at := time.Unix(rapid.Int64Range(0, 4e9).Draw(t, "at"), rapid.Int64Range(0, 1e9-1).Draw(t, "nanoseconds"))
 		next := s.Next(at)
