@@ -33,7 +33,7 @@ func fold(s string, numerals bool) folded {
 			if n := len(f.from); n > 0 {
 				f.from[n-1].to = i + size
 			}
-		} else {
+		} else if !invisible(r) {
 			was := text.Len()
 			text.WriteString(foldRune(s[i:i+size], r, numerals))
 			for range text.Len() - was {
