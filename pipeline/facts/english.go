@@ -1,0 +1,250 @@
+package facts
+
+import (
+	"strings"
+	"time"
+)
+
+var englishMonths = []string{"january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december"}
+var englishDays = []string{"monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"}
+var englishNumbers = []string{"zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen"}
+
+// word is the Latin word at rune i, and where it ends.
+func (r *reader) word(i int) (string, int) {
+	to := i
+	for letter(r.rune(to)) {
+		to++
+	}
+	return string(r.runes[i:to]), to
+}
+
+// count reads a number in digits or as an English word.
+func (r *reader) count(i int) (v, to int, ok bool) {
+	if digit(r.rune(i)) {
+		return r.num(i)
+	}
+	w, to := r.word(i)
+	for v, name := range englishNumbers {
+		if w == name {
+			return v, to, true
+		}
+	}
+	switch w {
+	case "a", "an":
+		return 1, to, true
+	case "couple":
+		return 2, to, true
+	}
+	return 0, i, false
+}
+
+func (r *reader) month(i int) (month, to int, ok bool) {
+	w, to := r.word(i)
+	if len(w) < 3 {
+		return 0, i, false
+	}
+	for k, name := range englishMonths {
+		if w == name || w == name[:3] || w == "sept" && k == 8 {
+			if r.rune(to) == '.' {
+				to++
+			}
+			return k + 1, to, w != "may" && w != "mar" || r.rune(to) == ' ' || r.rune(to) == ','
+		}
+	}
+	return 0, i, false
+}
+
+// englishDay reads a day, or what is coarser, in English.
+func (r *reader) englishDay(i int) (read, bool) {
+	p := r.posted
+	if day, to, ok := r.num(i); ok && digit(r.rune(i)) && day >= 1 && day <= 31 {
+		if n, _ := r.any(to, "st", "nd", "rd", "th"); n > 0 {
+			to += n
+		}
+		k := r.blank(to)
+		if n, _ := r.any(k, "of "); n > 0 {
+			k += n
+		}
+		if month, end, ok := r.month(k); ok && k > i {
+			return r.englishYear(month, day, end)
+		}
+		return r.englishAgo(i)
+	}
+	if !letter(r.rune(i)) {
+		return read{}, false
+	}
+	if month, to, ok := r.month(i); ok {
+		k := r.blank(to)
+		day, end, ok := r.num(k)
+		if ok && day >= 1 && day <= 31 && k > to {
+			if n, _ := r.any(end, "st", "nd", "rd", "th"); n > 0 {
+				end += n
+			}
+			return r.englishYear(month, day, end)
+		}
+		if m, _ := r.word(i); m == "may" && !(ok && day > 1900) && !r.wordBefore(i, "in") {
+			return read{}, false
+		}
+		return r.englishYear(month, 0, to)
+	}
+	w, to := r.word(i)
+	if w == "in" || w == "since" || w == "year" {
+		if y, end, ok := r.num(r.blank(to)); ok && digit(r.rune(r.blank(to))) && y > 1950 && y <= 2100 && !digit(r.rune(end)) {
+			d, ok := solar(y, 0, 0)
+			return read{d, end, false}, ok
+		}
+		if n, _ := r.any(r.blank(to), "early ", "late "); n > 0 {
+			if y, end, ok := r.num(r.blank(to) + n); ok && y > 1950 {
+				d, ok := solar(y, 0, 0)
+				return read{d, end, false}, ok
+			}
+		}
+	}
+	for k := range festivals {
+		for name := range strings.SplitSeq(festivals[k].names, " ") {
+			if name == w && (w == "spring" || w == "summer" || w == "autumn" || w == "fall" || w == "winter") {
+				n := r.blank(to)
+				if l, _ := r.any(n, "of "); l > 0 {
+					n += l
+				}
+				if y, end, ok := r.num(n); ok && y > 1950 {
+					d, ok := festivals[k].in(y)
+					return read{d, end, false}, ok
+				}
+				if r.wordBefore(i, "last") && !p.IsZero() {
+					d, ok := festivals[k].in(p.Year())
+					if ok && d.From.After(p) {
+						d, ok = festivals[k].in(p.Year() - 1)
+					}
+					return read{d, to, false}, ok
+				}
+			}
+		}
+	}
+	if p.IsZero() {
+		return read{}, false
+	}
+	at := func(days int) Dates { return oneDay(p.AddDate(0, 0, days)) }
+	hours := func(d Dates, from, to int) Dates {
+		return Dates{d.From.Add(time.Duration(from) * time.Hour), d.From.Add(time.Duration(to) * time.Hour)}
+	}
+	monday := -(int(p.Weekday()) + 6) % 7
+	switch w {
+	case "yesterday":
+		return read{at(-1), to, true}, true
+	case "today":
+		return read{at(0), to, true}, true
+	case "tonight":
+		return read{hours(at(0), 17, 30), to, false}, true
+	case "this", "last", "on":
+		next, end := r.word(r.blank(to))
+		for k, name := range englishDays {
+			if next == name || len(next) == 3 && next == name[:3] {
+				d := at(monday + k)
+				if d.From.After(p) || w == "last" && !d.From.Before(at(0).From) {
+					d = at(monday + k - 7)
+				}
+				if w == "last" { // the last one, or that of last week
+					d.From = at(min(monday+k-7, -1)).From
+					if now := at(monday + k); now.From.Before(at(0).From) {
+						return read{Dates{at(monday + k - 7).From, now.To}, end, false}, true
+					}
+				}
+				return read{d, end, true}, true
+			}
+		}
+		switch w + " " + next {
+		case "last night":
+			return r.clockAfter(read{at(-1), end, true}, hours(at(-1), 17, 30), true), true
+		case "this morning":
+			return r.clockAfter(read{at(0), end, true}, hours(at(0), 4, 13), false), true
+		case "this afternoon":
+			return r.clockAfter(read{at(0), end, true}, hours(at(0), 12, 19), true), true
+		case "this evening":
+			return r.clockAfter(read{at(0), end, true}, hours(at(0), 16, 25), true), true
+		case "this week":
+			return read{Dates{at(monday).From, at(0).To}, end, false}, true
+		case "last week":
+			return read{Dates{at(monday - 7).From, at(monday - 1).To}, end, false}, true
+		case "last weekend":
+			return read{Dates{at(monday - 2).From, at(monday - 1).To}, end, false}, true
+		case "last month":
+			return read{months(p.Year(), int(p.Month())-1, int(p.Month())-1), end, false}, true
+		case "this month":
+			return read{Dates{months(p.Year(), int(p.Month()), int(p.Month())).From, at(0).To}, end, false}, true
+		case "last year":
+			return read{months(p.Year()-1, 1, 12), end, false}, true
+		case "this year":
+			return read{Dates{months(p.Year(), 1, 12).From, at(0).To}, end, false}, true
+		}
+		return read{}, false
+	case "the":
+		if r.has(r.blank(to), "day before yesterday") {
+			return read{at(-2), r.blank(to) + len("day before yesterday"), true}, true
+		}
+	}
+	for k, name := range englishDays {
+		if w == name {
+			d := at(monday + k)
+			if d.From.After(p) {
+				d = at(monday + k - 7)
+			}
+			return read{d, to, true}, true
+		}
+	}
+	return r.englishAgo(i)
+}
+
+// englishYear reads the year behind a month and a day; without one it is the
+// last that had begun.
+func (r *reader) englishYear(month, day, to int) (read, bool) {
+	k := to
+	for r.rune(k) == ' ' || r.rune(k) == ',' {
+		k++
+	}
+	if y, end, ok := r.num(k); ok && digit(r.rune(k)) && end-k == 4 && y >= 1900 && y <= 2100 {
+		d, ok := solar(y, month, day)
+		return read{d, end, day > 0}, ok
+	}
+	if r.posted.IsZero() {
+		return read{}, false
+	}
+	d, ok := solar(r.posted.Year(), month, day)
+	if ok && d.From.After(r.posted) {
+		d, ok = solar(r.posted.Year()-1, month, day)
+	}
+	return read{d, to, day > 0}, ok
+}
+
+// englishAgo reads "two days ago".
+func (r *reader) englishAgo(i int) (read, bool) {
+	v, to, ok := r.count(i)
+	if !ok || r.posted.IsZero() || v > 600 {
+		return read{}, false
+	}
+	k := r.blank(to)
+	if r.has(k, "of ") {
+		k += 3
+	}
+	unit, end := r.word(k)
+	if !r.has(r.blank(end), "ago") || k == i {
+		return read{}, false
+	}
+	end = r.blank(end) + 3
+	p := r.posted
+	switch strings.TrimSuffix(unit, "s") {
+	case "minute":
+		return read{Dates{p.Add(-time.Duration(v+15) * time.Minute), p}, end, false}, true
+	case "hour":
+		return read{Dates{p.Add(-time.Duration(v+1) * time.Hour), p.Add(-time.Duration(v-1) * time.Hour)}, end, false}, true
+	case "day":
+		return read{oneDay(p.AddDate(0, 0, -v)), end, true}, true
+	case "week":
+		return read{Dates{oneDay(p.AddDate(0, 0, -7*v-3)).From, oneDay(p.AddDate(0, 0, -7*v+3)).To}, end, false}, true
+	case "month":
+		return read{Dates{oneDay(p.AddDate(0, -v, -15)).From, oneDay(p.AddDate(0, -v, 15)).To}, end, false}, true
+	case "year":
+		return read{Dates{oneDay(p.AddDate(-v, -8, 0)).From, oneDay(p.AddDate(-v, 8, 0)).To}, end, false}, true
+	}
+	return read{}, false
+}

@@ -1,0 +1,254 @@
+package facts
+
+import (
+	"strings"
+)
+
+// persons are words that speak of a person: of the child's sex, or notes.
+var persons = []struct{ says, words string }{
+	{"male", `小男孩 男孩 男童 男婴 男娃 男宝宝 男孩子 小男生 男生 儿子 小儿子 大儿子 小弟弟 弟弟 小伙子 小子 男小孩 男乞儿 小男童 哥哥 孙子 外孙 侄子 外甥 男娃娃 小哥哥 boy boys son grandson nephew little_boy`},
+	{"female", `小女孩 女孩 女童 女婴 女娃 女宝宝 女孩子 小女生 女生 女儿 小女儿 大女儿 小妹妹 妹妹 小姑娘 姑娘 闺女 丫头 女小孩 小丫头 姐姐 孙女 外孙女 侄女 外甥女 女娃娃 小姐姐 girl girls daughter granddaughter niece little_girl`},
+	{"grown", `男子 女子 男人 女人 妇女 妇人 老人 男乞丐 女乞丐 大叔 阿姨 大妈 大爷 母亲 父亲 妈妈 爸爸 老太太 老太 老头 老汉 爷爷 奶奶 中年男 中年女 男青年 女青年 man woman mother father lady gentleman grandma grandpa adult`},
+	{"mark", `胎记 黑痣 红痣 痣 胎斑 酒窝 招风耳 虎牙 缺牙 门牙 六指 双眼皮 单眼皮 大眼睛 兔唇 唇裂 birthmark mole dimple dimples freckles`},
+	{"scar", `伤疤 疤痕 疤 刀疤 烫伤 烧伤 伤痕 烫疤 缝针 手术疤 烧伤疤 scar scars burn burns`},
+	{"disability", `残疾 断腿 断手 断臂 瘸 跛 腿脚不便 聋哑 聋哑人 失明 盲 智障 智力障碍 弱智 哑巴 脑瘫 自闭症 截肢 畸形 瘫痪 不会说话 disabled deaf mute blind amputee crutches`},
+	{"clothes", `上衣 外套 棉袄 棉衣 羽绒服 毛衣 T恤 t恤 衬衫 衬衣 裤子 牛仔裤 短裤 长裤 裙子 连衣裙 校服 背心 帽子 运动鞋 凉鞋 拖鞋 布鞋 球鞋 胶鞋 靴子 书包 围巾 夹克 卫衣 马甲 棉鞋 jacket coat shirt t-shirt trousers jeans dress skirt sweater shoes sandals slippers shorts hat cap backpack uniform`},
+	{"hair", `短发 长发 平头 光头 寸头 马尾 辫子 羊角辫 卷发 黄头发 齐耳 刘海 sideburns ponytail braids pigtails`},
+}
+
+// sex is that of the child: what child's words say, else a bare 男 or 女
+// beside a label or an age. Where the words speak of both it is "".
+func (r *reader) sex() (string, Span) {
+	said, at := "", Span{}
+	both := false
+	add := func(sex string, s Span) {
+		switch {
+		case said == "":
+			said, at = sex, s
+		case said != sex:
+			both = true
+		}
+	}
+	for _, h := range r.hits {
+		if h.kind != word {
+			continue
+		}
+		for _, e := range h.entries {
+			if p := persons[e.value].says; e.kind == word && (p == "male" || p == "female") && !r.relation(h) {
+				add(p, r.span(h.from, h.to))
+			}
+		}
+	}
+	labelled, labelledAt := r.labelledSex()
+	if labelled != "" {
+		return labelled, labelledAt
+	}
+	if both {
+		return "", Span{}
+	}
+	if said != "" {
+		return said, at
+	}
+	return r.bareSex()
+}
+
+// relation reports that a word names somebody beside the child: 我弟弟 may be
+// the child, 孩子的姐姐 is not.
+func (r *reader) relation(h hit) bool {
+	switch string(r.runes[h.from:h.to]) {
+	case "哥哥", "姐姐", "弟弟", "妹妹", "小哥哥", "小姐姐", "孙子", "孙女":
+		for _, w := range []string{"孩子的", "她的", "他的", "有个", "有一个", "还有", "和", "跟", "与", "一个", "她", "他", "叫", "带着", "喊"} {
+			if n := len([]rune(w)); r.has(h.from-n, w) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// labelledSex reads 性别：男 and "Sex: male".
+func (r *reader) labelledSex() (string, Span) {
+	for i := range r.runes {
+		n, _ := r.any(i, "性别", "sex", "gender")
+		if n == 0 || letter(r.rune(i)) && (!r.boundary(i) || !r.boundary(i+n)) {
+			continue
+		}
+		k := i + n
+		for strings.ContainsRune(" :：,，、为是", r.rune(k)) && k < len(r.runes) {
+			k++
+		}
+		if n, w := r.any(k, "男", "女", "male", "female", "m", "f", "boy", "girl"); n > 0 && r.boundary(k+n) {
+			return [...]string{"male", "female"}[w%2], r.span(i, k+n)
+		}
+	}
+	return "", Span{}
+}
+
+// bareSex reads 男，5岁 and 一男一女, which is none.
+func (r *reader) bareSex() (string, Span) {
+	said, at := "", Span{}
+	for i, c := range r.runes {
+		if c == 'h' || c == 's' {
+			if i > 0 && letter(r.rune(i-1)) {
+				continue
+			}
+		} else if c != '男' && c != '女' {
+			if c != 'm' && c != 'f' || !r.boundary(i) {
+				continue
+			}
+		}
+		sex, n := "", 1
+		switch c {
+		case '男', '女':
+			if n, _ := r.any(i+1, "人", "子", "乞", "青", "士", "的带", "性带", "厕", "装", "生宿", "友", "朋友", "主人", "式", "老", "司机", "民警", "警"); n > 0 {
+				continue
+			}
+			if n, _ := r.any(i-1, "妇", "美", "少"); n > 0 {
+				continue
+			}
+			sex = map[rune]string{'男': "male", '女': "female"}[c]
+		case 'm', 'f':
+			w, to := r.word(i)
+			switch w {
+			case "male":
+				sex, n = "male", to-i
+			case "female":
+				sex, n = "female", to-i
+			}
+		case 'h', 's':
+			w, to := r.word(i)
+			switch w {
+			case "he", "his", "him":
+				sex, n = "male", to-i
+			case "she", "her":
+				sex, n = "female", to-i
+			}
+		}
+		switch {
+		case sex == "":
+		case said == "":
+			said, at = sex, r.span(i, i+n)
+		case said != sex:
+			return "", Span{}
+		}
+	}
+	return said, at
+}
+
+// height reads 身高105厘米, 1.05米, 一米二, 105cm.
+func (r *reader) height() Height {
+	for i := 0; i < len(r.runes); i++ {
+		c := r.runes[i]
+		if !digit(c) && c != '一' || digit(r.rune(i-1)) || r.rune(i-1) == '.' {
+			continue
+		}
+		v, to, ok := r.num(i)
+		if !ok {
+			continue
+		}
+		cm, rough := 0, 6
+		k := r.blank(to)
+		switch {
+		case c == '一' && r.rune(i+1) == '米', digit(c) && (v == 1 || v == 0) && r.rune(to) == '米' && digit(r.rune(to+1)):
+			cm = 100
+			k := i + 2
+			if d, ok := oneDigit(r.rune(k)); ok && d > 0 {
+				cm += 10 * d
+				k++
+				if d, ok := oneDigit(r.rune(k)); ok {
+					cm += d
+					k++
+				} else if r.rune(k) == '几' {
+					k++
+					rough = 10
+				}
+			}
+			to = k
+		case digit(c) && v <= 2 && r.rune(to) == '.':
+			d, end, ok := r.num(to + 1)
+			if !ok || !digit(r.rune(to+1)) {
+				continue
+			}
+			if end-to-1 == 1 {
+				d *= 10
+			}
+			n, _ := r.any(r.blank(end), "米", "公尺", "m")
+			if n == 0 && !r.labelled(i, "身高", "height", "高") || end-to > 3 {
+				continue
+			}
+			cm, to = 100*v+d, r.blank(end)+n
+		case r.has(k, "厘米") || r.has(k, "公分") || r.has(k, "cm"):
+			cm, to = v, k+2
+			if r.has(k, "cm") && !r.boundary(k+2) {
+				continue
+			}
+		case r.labelled(i, "身高", "height") && v >= 40:
+			cm = v
+		default:
+			continue
+		}
+		// Scars are measured too.
+		if cm < 45 || cm > 210 || r.labelled(i, "长", "疤", "伤", "体长") && !r.labelled(i, "身长", "身高") {
+			continue
+		}
+		return Height{cm - rough, cm + rough, r.span(i, to)}
+	}
+	return Height{}
+}
+
+// labelled reports that one of the words stands shortly before rune i.
+func (r *reader) labelled(i int, words ...string) bool {
+	before := string(r.runes[max(0, i-6):i])
+	for _, w := range words {
+		if k := strings.LastIndex(before, w); k >= 0 && !strings.ContainsAny(before[k:], "，。,；;\n") {
+			return true
+		}
+	}
+	return false
+}
+
+// mostNotes is how many notes one text can have.
+const mostNotes = 20
+
+// notes are marks, scars, clothes and the like, with the clause around them
+// from the last comma; and words about how somebody speaks.
+func (r *reader) notes() []Note {
+	var out []Note
+	add := func(kind string, from, to int, grade float64) {
+		start, end := r.clause(from)
+		from, to = max(start, from-14), min(end, to+4)
+		for strings.ContainsRune(" \t、:：", r.rune(from)) && from < to {
+			from++
+		}
+		s := r.span(from, to)
+		for i := range out {
+			if out[i].Kind == kind && s.From < out[i].Words.To {
+				out[i].Words.To = max(out[i].Words.To, s.To)
+				return
+			}
+		}
+		if len(out) < mostNotes {
+			out = append(out, Note{kind, s, grade})
+		}
+	}
+	for _, h := range r.hits {
+		if h.kind != word {
+			continue
+		}
+		switch p := persons[h.entries[0].value].says; p {
+		case "male", "female", "grown":
+		default:
+			grade := 0.9
+			if before := string(r.runes[max(0, h.from-3):h.from]); strings.ContainsAny(before, "无没未") {
+				grade = 0.2
+			}
+			add(p, h.from, h.to, grade)
+		}
+	}
+	for i := range r.runes {
+		if n, _ := r.any(i, "口音", "方言", "普通话", "家乡话", "叫妈妈为", "accent", "dialect"); n > 0 {
+			add("speech", i, i+n, 0.8)
+		}
+	}
+	return out
+}
