@@ -122,6 +122,12 @@ func (s *Store) Users(ctx context.Context, tx *sql.Tx) ([]User, error) {
 	return all(ctx, "users", s.from(tx), scanUser, `SELECT `+userColumns+` FROM users ORDER BY name`)
 }
 
+// LockPeople makes this transaction the only one that gives accounts until it ends.
+func (s *Store) LockPeople(ctx context.Context, tx *sql.Tx) error {
+	_, err := next(ctx, tx, "people")
+	return err
+}
+
 // Link is a one-time link: an invitation, the first admin's, or a recovery that another person began. Mark is a hash of
 // its token; the token itself is stored nowhere.
 type Link struct {

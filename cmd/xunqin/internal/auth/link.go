@@ -160,6 +160,10 @@ func (g *Gate) Accept(ctx context.Context, token, name, passphrase, code, addr s
 	}
 	var user record.User
 	err = g.opts.Records.Tx(ctx, func(tx *sql.Tx) error {
+		// Two may hold links of the first admin; the second must see what the first has made.
+		if err := g.opts.Records.LockPeople(ctx, tx); err != nil {
+			return err
+		}
 		var l record.Link
 		var err error
 		if l, user, err = g.openLink(ctx, tx, token); err != nil {

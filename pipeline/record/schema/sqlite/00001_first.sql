@@ -336,7 +336,7 @@ CREATE TABLE counters (
     name TEXT PRIMARY KEY,
     n    BIGINT NOT NULL
 );
-INSERT INTO counters (name, n) VALUES ('changes', 0), ('relate', 0), ('audit', 0);
+INSERT INTO counters (name, n) VALUES ('changes', 0), ('relate', 0), ('people', 0), ('audit', 0);
 
 CREATE TABLE pace (
     host       TEXT NOT NULL,
