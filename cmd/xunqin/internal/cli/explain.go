@@ -23,7 +23,7 @@ func (e *Env) explain(err error) string {
 		return m.Message(e.Lang)
 	}
 	if trouble, ok := errors.AsType[*app.Trouble](err); ok {
-		return e.T("cli.trouble-"+trouble.Code, "detail", trouble.Detail)
+		return e.T("cli.trouble."+trouble.Code, "detail", trouble.Detail)
 	}
 	if refusal, ok := errors.AsType[*crawler.Refusal](err); ok {
 		return e.T("cli.refused", "detail", refusal.Error())

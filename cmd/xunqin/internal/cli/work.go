@@ -85,7 +85,7 @@ func (c *crawlCmd) run(ctx context.Context, e *Env, a *app.App) error {
 
 // line says a run to a person.
 func (c crawled) line(e *Env) string {
-	return e.T("cli.run", "source", c.Source, "state", e.T("cli.run-"+c.State), "asked", c.Asked, "new", c.New, "duplicate", c.Duplicate, "same", c.NotModified, "refused", c.Refused, "failed", c.Failed, "seconds", c.Seconds)
+	return e.T("cli.run", "source", c.Source, "state", e.T("cli.run."+c.State), "asked", c.Asked, "new", c.New, "duplicate", c.Duplicate, "same", c.NotModified, "refused", c.Refused, "failed", c.Failed, "seconds", c.Seconds)
 }
 
 func account(source string, r record.Run) crawled {
