@@ -19,8 +19,8 @@ type Probe struct {
 	// eight orientations. They are of the Transform algorithm.
 	Fingerprints []Oriented
 	// Query is what feature.Compare takes; its Probes are what an index of features takes.
-	Query feature.Prepared
-	scale float64 // pixels of the picture for one of Query's
+	Query         feature.Prepared
+	whole, square image.Rectangle
 }
 
 // An Oriented is the fingerprint a part of a picture would have if the picture were turned.
@@ -33,11 +33,14 @@ type Oriented struct {
 func newProbe(p plane, size image.Point) *Probe {
 	g := p.gray()
 	parts := cut.Rectangles(g)
-	out := &Probe{Query: feature.Query(g, parts...), scale: float64(max(size.X, size.Y)) / float64(max(p.w, p.h))}
-	whole := image.Rect(0, 0, p.w, p.h)
-	all := append([]image.Rectangle{whole, middle(p.w, p.h)}, parts...)
-	if all[1] == whole {
-		all = append(all[:1], parts...)
+	whole, square := image.Rect(0, 0, p.w, p.h), middle(p.w, p.h)
+	out := &Probe{
+		Query: feature.Query(size, g, parts...),
+		whole: image.Rectangle{Max: size}, square: scaledRect(square, whole.Max, size),
+	}
+	all := append([]image.Rectangle{whole}, parts...)
+	if square != whole {
+		all = append(all, square)
 	}
 	for _, r := range all {
 		grey := p
@@ -62,40 +65,79 @@ func newProbe(p plane, size image.Point) *Probe {
 	return out
 }
 
-// Pixels returns a place of the picture in its own pixels, from one in those of a match that Query was part of.
-func (p *Probe) Pixels(at image.Point) image.Point {
-	return image.Pt(int(float64(at.X)*p.scale+0.5), int(float64(at.Y)*p.scale+0.5))
-}
-
 // Recognise reports whether a picture known by its fingerprints alone is the probe, a rectangle in it, or either of them turned
-// or mirrored. It is quick and finds nothing that was cut or drawn over much; feature.Compare is for that.
-func (p *Probe) Recognise(known Photo) (Match, bool) {
-	var best Match
-	found := false
-	for i, q := range p.Fingerprints {
+// or mirrored. It is quick and finds nothing that was cut or drawn over much; feature.Compare is for that. The match has no
+// evidence, for fingerprints agree or do not.
+func (p *Probe) Recognise(known Photo) (feature.Match, bool) {
+	var best Oriented
+	var of Fingerprint
+	nearest := TransformRadius + 1
+	for _, q := range p.Fingerprints {
 		for _, k := range known.Fingerprints {
-			d, ok := Distance(q.Fingerprint, k)
-			if !ok || d > TransformRadius || found && d >= best.Transform {
-				continue
+			if d, ok := Distance(q.Fingerprint, k); ok && d < nearest {
+				best, of, nearest = q, k, d
 			}
-			best = Match{Query: q.Part, Known: k.Part, Transform: d, Kind: Edited}
-			switch {
-			case i >= 8 && q.Part != p.Fingerprints[0].Part:
-				best.Kind = feature.Inside
-				if !known.whole(k) {
-					best.Kind = Part
-				}
-			case !known.whole(k):
-				best.Kind = Part
-			case q.Orientation == 2:
-				best.Kind = feature.Mirrored
-			case q.Orientation > 2:
-				best.Kind = feature.Turned
-			}
-			found = true
 		}
 	}
-	return best, found
+	if nearest > TransformRadius {
+		return feature.Match{}, false
+	}
+	m := feature.Match{
+		Kind: feature.Edited, Mirrored: mirrors(best.Orientation), View: best.Part,
+		Query: turnedCorners(best.Part, best.Orientation), Known: turnedCorners(of.Part, 1),
+	}
+	m.ToQuery, m.ToKnown = laidOver(m.Known, m.Query), laidOver(m.Query, m.Known)
+	switch whole := known.whole(of); {
+	case best.Part == p.square && p.square != p.whole && !whole:
+		// The middles of both: the whole pictures, their edges drawn over.
+	case best.Part != p.whole:
+		m.Kind = feature.Inside
+	case !whole:
+		m.Kind = feature.Part
+	case best.Orientation == 2:
+		m.Kind = feature.Mirrored
+	case best.Orientation > 2:
+		m.Kind = feature.Turned
+	}
+	return m, true
+}
+
+// mirrors reports whether an orientation, as EXIF counts it, is one of the four that mirror.
+func mirrors(orientation int) bool {
+	switch orientation {
+	case 2, 4, 5, 7:
+		return true
+	}
+	return false
+}
+
+// turnedCorners returns the corners of r beginning with the one that is top left once an orientation was undone, and then with the
+// clock there.
+func turnedCorners(r image.Rectangle, orientation int) [4]image.Point {
+	c := [4]image.Point{r.Min, {X: r.Max.X, Y: r.Min.Y}, r.Max, {X: r.Min.X, Y: r.Max.Y}}
+	first := [9]int{1: 0, 2: 1, 3: 2, 4: 3, 5: 0, 6: 3, 7: 2, 8: 1}[orientation]
+	step := 1
+	if mirrors(orientation) {
+		step = 3
+	}
+	return [4]image.Point{c[first], c[(first+step)%4], c[(first+2*step)%4], c[(first+3*step)%4]}
+}
+
+// laidOver returns the map that takes the corners of one rectangle to those of another.
+func laidOver(from, to [4]image.Point) [6]float64 {
+	across, down := from[1].Sub(from[0]), from[3].Sub(from[0])
+	toAcross, toDown := to[1].Sub(to[0]), to[3].Sub(to[0])
+	// The sides of a rectangle lie along the axes, one each: solving for the map is dividing by their product.
+	det := float64(across.X*down.Y - across.Y*down.X)
+	var m [6]float64
+	m[0] = float64(toAcross.X*down.Y-toDown.X*across.Y) / det
+	m[1] = float64(toDown.X*across.X-toAcross.X*down.X) / det
+	m[3] = float64(toAcross.Y*down.Y-toDown.Y*across.Y) / det
+	m[4] = float64(toDown.Y*across.X-toAcross.Y*down.X) / det
+	at := from[0]
+	m[2] = float64(to[0].X) - float64(m[0]*float64(at.X)) - float64(m[1]*float64(at.Y))
+	m[5] = float64(to[0].Y) - float64(m[3]*float64(at.X)) - float64(m[4]*float64(at.Y))
+	return m
 }
 
 // features returns what is stored of a picture so that copies of a part of it are found.

@@ -80,23 +80,29 @@ func TestProbeFindsByFingerprintWhatWasMirroredTurnedOrPutIntoAPoster(t *testing
 	m := scene(11, 480, 360)
 	known, _ := reference(t, m)
 	for name, want := range map[string]struct {
-		of   image.Image
-		kind string
+		of    image.Image
+		kind  string
+		query [4]image.Point
 	}{
-		"as it is": {m, Edited},
-		"mirrored": {flipped(m), feature.Mirrored},
-		"turned":   {quarterTurned(m), feature.Turned},
-		"poster":   {within(m, 700, 800, image.Pt(110, 120), color.White), feature.Inside},
+		"as it is": {m, Edited, [4]image.Point{{0, 0}, {480, 0}, {480, 360}, {0, 360}}},
+		"mirrored": {flipped(m), feature.Mirrored, [4]image.Point{{480, 0}, {0, 0}, {0, 360}, {480, 360}}},
+		"turned":   {quarterTurned(m), feature.Turned, [4]image.Point{{360, 0}, {360, 480}, {0, 480}, {0, 0}}},
+		"poster": {within(m, 700, 800, image.Pt(110, 120), color.White), feature.Inside,
+			[4]image.Point{{110, 120}, {590, 120}, {590, 480}, {110, 480}}},
 	} {
 		p := probe(t, want.of)
 		got, ok := p.Probe.Recognise(known)
 		if !ok || got.Kind != want.kind {
 			t.Errorf("%s: %+v, %v", name, got, ok)
 		}
-		if name == "poster" {
-			box := image.Rect(110, 120, 590, 480)
-			if r := got.Query; !r.In(box.Inset(-4)) || !box.Inset(4).In(r) {
-				t.Errorf("poster: the photo is at %v, found at %v", box, r)
+		for i, at := range want.query {
+			if d := got.Query[i].Sub(at); d.X*d.X+d.Y*d.Y > 8*8 {
+				t.Errorf("%s: outlined at %v, is at %v", name, got.Query, want.query)
+			}
+			x, y := float64(got.Known[i].X), float64(got.Known[i].Y)
+			m := got.ToQuery
+			if to := image.Pt(int(m[0]*x+m[1]*y+m[2]+0.5), int(m[3]*x+m[4]*y+m[5]+0.5)); to != got.Query[i] {
+				t.Errorf("%s: %v leads to %v, not to %v", name, got.Known[i], to, got.Query[i])
 			}
 		}
 	}

@@ -53,7 +53,7 @@ type Evidence struct {
 // A Prepared picture is ready to be compared.
 type Prepared struct {
 	size     image.Point // of the picture that parts and outlines are measured in
-	gray     *image.Gray // of a query alone
+	gray     *image.Gray // a query's, which a known picture does not keep
 	views    []view
 	picture  picture
 	mirrored picture
@@ -87,13 +87,13 @@ func Reference(size image.Point, g *image.Gray, all ...search.Features) Prepared
 	return p
 }
 
-// Query prepares a picture to be looked for: all of it, and parts of it that may be photos of their own. Outlines will be in
-// g's pixels, counted from its own corner; g is not copied. Its long side should be 1,280 at least where the picture has that many
-// pixels, for a photo may be a small part of it.
-func Query(g *image.Gray, parts ...image.Rectangle) Prepared {
+// Query prepares a picture to be looked for: all of it, and parts of it that may be photos of their own. size is that of the
+// picture, in whose pixels outlines will be, and g its brightness at any scale, kept and not to be changed; parts are in g's
+// pixels. The long side of g should be 1,280 where the picture has as many pixels, for a photo may be a small part of it.
+func Query(size image.Point, g *image.Gray, parts ...image.Rectangle) Prepared {
 	whole := planeOf(g, g.Rect)
-	p := Prepared{size: image.Pt(whole.w, whole.h)}
-	if whole.w == 0 {
+	p := Prepared{size: size}
+	if whole.w == 0 || size.X < 1 || size.Y < 1 {
 		return p
 	}
 	p.gray = &image.Gray{Pix: whole.pix, Stride: whole.w, Rect: image.Rect(0, 0, whole.w, whole.h)}
@@ -111,11 +111,12 @@ func (p *Prepared) look(part image.Rectangle, side, n int) {
 	if part.Empty() {
 		return
 	}
-	long := max(p.size.X, p.size.Y)
+	w, h := p.gray.Rect.Dx(), p.gray.Rect.Dy()
+	long := max(w, h)
 	var v view
 	v.part, v.box = part, boxOf(part, long)
 	v.probe.Plain, v.probe.Mirrored = detect(p.gray, part, side, n, true)
-	v.probe.Mirrored.Part = image.Rect(p.size.X-part.Max.X, part.Min.Y, p.size.X-part.Min.X, part.Max.Y)
+	v.probe.Mirrored.Part = image.Rect(w-part.Max.X, part.Min.Y, w-part.Min.X, part.Max.Y)
 	v.plain, v.mirrored = pointsOf(v.probe.Plain, long), pointsOf(v.probe.Mirrored, long)
 	p.views = append(p.views, v)
 }
@@ -127,7 +128,7 @@ func (p Prepared) Windows() Prepared {
 	if p.gray == nil {
 		return p
 	}
-	w, h := p.size.X, p.size.Y
+	w, h := p.gray.Rect.Dx(), p.gray.Rect.Dy()
 	across, down := 2, 3
 	if w > h {
 		across, down = 3, 2
@@ -306,7 +307,7 @@ func (l layout) off() float64 {
 
 // match describes a finding in pixels.
 func (p *Prepared) match(f finding, known Prepared) Match {
-	m := Match{Mirrored: f.mirrored, View: p.views[f.view].part, Evidence: f.Evidence}
+	m := Match{Mirrored: f.mirrored, View: p.scaled(p.views[f.view].part), Evidence: f.Evidence}
 	// Everything below is in units first; plan leads from the query as it is, mirrored or not.
 	toKnown := f.plan
 	if f.mirrored {
@@ -327,6 +328,12 @@ func (p *Prepared) match(f finding, known Prepared) Match {
 	m.ToKnown = around(toKnown, at, qpx, kpx)
 	m.Kind = f.kind(toQuery, area, share(m.Query, p.size))
 	return m
+}
+
+// scaled returns a part of a query in pixels of its picture.
+func (p *Prepared) scaled(r image.Rectangle) image.Rectangle {
+	w, h := p.gray.Rect.Dx(), p.gray.Rect.Dy()
+	return image.Rect(r.Min.X*p.size.X/w, r.Min.Y*p.size.Y/h, (r.Max.X*p.size.X+w-1)/w, (r.Max.Y*p.size.Y+h-1)/h)
 }
 
 // shown returns the corners of what of the known picture the view may show: all of it, or the box around the view's corners.

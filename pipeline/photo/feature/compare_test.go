@@ -61,7 +61,7 @@ func TestCompareNamesWhatWasDone(t *testing.T) {
 		"inside": {poster, Inside, false, [4]image.Point{{120, 200}, {696, 200}, {696, 632}, {120, 632}}, all},
 		"print":  {print, Print, false, [4]image.Point{}, all},
 	} {
-		got, ok := Compare(Query(want.q), k)
+		got, ok := Compare(query(want.q), k)
 		if !ok || got.Kind != want.kind || got.Mirrored != want.mirrored {
 			t.Errorf("%s: %v, %+v", name, ok, got)
 			continue
@@ -91,7 +91,7 @@ func TestCompareNamesWhatWasDone(t *testing.T) {
 func close(a, b image.Point) bool { d := a.Sub(b); return d.X*d.X+d.Y*d.Y <= 12*12 }
 
 func TestOtherPicturesAreNotTheSame(t *testing.T) {
-	q := Query(drawn(41, 720, 540))
+	q := query(drawn(41, 720, 540))
 	for seed := range uint64(12) {
 		if m, ok := Compare(q, known(drawn(50+seed, 640, 480))); ok || m.Kind != "" {
 			t.Errorf("picture %d: %v %+v", seed, ok, m)
@@ -107,11 +107,11 @@ func placard(photo *image.Gray) *image.Gray {
 
 func TestSameLayoutWithAnotherPhotoIsNotTheSame(t *testing.T) {
 	one, other := drawn(61, 580, 430), drawn(62, 580, 430)
-	m, ok := Compare(Query(placard(one)), known(placard(other)))
+	m, ok := Compare(query(placard(one)), known(placard(other)))
 	if ok || m.Kind != Layout && m.Kind != Scene {
 		t.Errorf("%v %+v", ok, m)
 	}
-	if m, ok := Compare(Query(smaller(placard(one), 600)), known(placard(one))); !ok || m.Kind != Edited {
+	if m, ok := Compare(query(smaller(placard(one), 600)), known(placard(one))); !ok || m.Kind != Edited {
 		t.Errorf("and the same poster: %v %+v", ok, m)
 	}
 }
@@ -129,11 +129,11 @@ func TestOneThingOnATableIsAnotherShot(t *testing.T) {
 			return c*x + s*y + 110, -s*x + c*y + 80
 		})
 	}
-	m, ok := Compare(Query(table(300, 0.1)), known(table(500, 0.9)))
+	m, ok := Compare(query(table(300, 0.1)), known(table(500, 0.9)))
 	if ok || m.Kind != Scene {
 		t.Errorf("%v %+v", ok, m)
 	}
-	if m, ok := Compare(Query(table(300, 0.1)), known(table(300, 0.1))); !ok || m.Kind != Edited {
+	if m, ok := Compare(query(table(300, 0.1)), known(table(300, 0.1))); !ok || m.Kind != Edited {
 		t.Errorf("and the same shot: %v %+v", ok, m)
 	}
 }
@@ -141,7 +141,7 @@ func TestOneThingOnATableIsAnotherShot(t *testing.T) {
 func TestWindowsFindASmallPhotoInABusyPicture(t *testing.T) {
 	m := drawn(81, 600, 450)
 	busy := laid(drawn(82, 1280, 960), m, func(x, y float64) (float64, float64) { return (x - 900) / 0.5, (y - 640) / 0.5 })
-	q := Query(busy).Windows()
+	q := query(busy).Windows()
 	if n := len(q.Probes()); n != 6 {
 		t.Errorf("%d windows", n)
 	}
@@ -200,7 +200,7 @@ func FuzzCompare(f *testing.F) {
 	}
 	f.Add(good, 200, 150)
 	f.Add(good, 0, 1)
-	q := Query(m)
+	q := query(m)
 	f.Fuzz(func(t *testing.T, b []byte, w, h int) {
 		var s search.Features
 		if s.UnmarshalBinary(b) != nil {
@@ -215,7 +215,7 @@ func FuzzCompare(f *testing.F) {
 
 func BenchmarkCompare(b *testing.B) {
 	m := drawn(1, 640, 480)
-	q, k, other := Query(m), known(m), known(drawn(2, 640, 480))
+	q, k, other := query(m), known(m), known(drawn(2, 640, 480))
 	for name, k := range map[string]Prepared{"same": k, "other": other} {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {

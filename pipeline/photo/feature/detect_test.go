@@ -110,7 +110,7 @@ func TestNothingInAPictureWithNothingInIt(t *testing.T) {
 		if f := Detect(g, g.Rect, QuerySide, QueryPoints); len(f.Points) > 0 || f.Check() != nil {
 			t.Errorf("%v: %d points, %v", size, len(f.Points), f.Check())
 		}
-		if m, ok := Compare(Query(g, image.Rect(-5, -5, 3, 3)), Reference(size, g, search.Features{Algo: search.OrientedBinary})); ok || m.Kind != "" {
+		if m, ok := Compare(Query(size, g, image.Rect(-5, -5, 3, 3)), Reference(size, g, search.Features{Algo: search.OrientedBinary})); ok || m.Kind != "" {
 			t.Errorf("%v: %+v", size, m)
 		}
 	}
@@ -168,7 +168,7 @@ func FuzzDetect(f *testing.F) {
 				g.Pix[i] = pix[(i/7+i/w/5*3)%len(pix)]
 			}
 		}
-		q := Query(g, image.Rect(w/3, h/4, w, h))
+		q := Query(g.Rect.Size(), g, image.Rect(w/3, h/4, w, h))
 		for _, p := range q.Probes() {
 			if err := p.Plain.Check(); err != nil {
 				t.Fatal(err)

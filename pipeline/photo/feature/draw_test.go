@@ -85,3 +85,5 @@ func smaller(m *image.Gray, side int) *image.Gray {
 func known(m *image.Gray) Prepared {
 	return Reference(m.Rect.Size(), smaller(m, 128), Detect(m, m.Rect, ReferenceSide, ReferencePoints))
 }
+
+func query(m *image.Gray) Prepared { return Query(m.Rect.Size(), m) }
