@@ -230,6 +230,7 @@ func (p *Pipeline) Crawl(ctx context.Context, job crawlJob, try int, done done) 
 func (p *Pipeline) Accept(ctx context.Context, src record.Source, run string, page crawler.Page) error {
 	return p.Records.Tx(ctx, func(tx *sql.Tx) error {
 		count := record.Run{}
+		var work []job
 		for _, post := range page.Posts {
 			if post.Deleted {
 				continue
@@ -255,9 +256,10 @@ func (p *Pipeline) Accept(ctx context.Context, src record.Source, run string, pa
 				continue
 			}
 			count.Fresh++
-			if err := p.enqueue(ctx, tx, gatherJob{Post: id}); err != nil {
-				return err
-			}
+			work = append(work, gatherJob{Post: id})
+		}
+		if err := p.enqueue(ctx, tx, work...); err != nil {
+			return err
 		}
 		if run != "" {
 			if err := p.Records.CountRun(ctx, tx, run, count); err != nil {

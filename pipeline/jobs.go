@@ -29,6 +29,9 @@ type (
 	notifyJob struct{ Delivery string }
 )
 
+// job is what can be queued.
+type job = river.JobArgs
+
 func (crawlJob) Kind() string  { return "crawl" }
 func (gatherJob) Kind() string { return "gather" }
 func (relateJob) Kind() string { return "relate" }
@@ -247,10 +250,17 @@ func (p *Pipeline) beat(ctx context.Context) error {
 	})
 }
 
-func (p *Pipeline) enqueue(ctx context.Context, tx *sql.Tx, args river.JobArgs) error {
-	_, err := p.queue.client.InsertTx(ctx, tx, args, &river.InsertOpts{Queue: args.Kind(), MaxAttempts: tries[args.Kind()]})
-	if err != nil {
-		return fmt.Errorf("queue %s: %w", args.Kind(), err)
+// enqueue puts work into the queue with the transaction it follows from; much of it at once costs little more than one.
+func (p *Pipeline) enqueue(ctx context.Context, tx *sql.Tx, work ...job) error {
+	if len(work) == 0 {
+		return nil
+	}
+	list := make([]river.InsertManyParams, len(work))
+	for i, args := range work {
+		list[i] = river.InsertManyParams{Args: args, InsertOpts: &river.InsertOpts{Queue: args.Kind(), MaxAttempts: tries[args.Kind()]}}
+	}
+	if _, err := p.queue.client.InsertManyFastTx(ctx, tx, list); err != nil {
+		return fmt.Errorf("queue %s: %w", work[0].Kind(), err)
 	}
 	return nil
 }

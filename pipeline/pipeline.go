@@ -23,6 +23,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"xunqin/crawler"
 	"xunqin/pipeline/blob"
 	"xunqin/pipeline/notify"
@@ -80,16 +82,18 @@ func (p *Pipeline) store(ctx context.Context, ready photo.Photo, row *record.Pho
 	row.SHA256 = fmt.Sprintf("%x", ready.SHA256)
 	row.Format, row.Width, row.Height, row.Matchable = ready.Format, ready.Width, ready.Height, ready.Matchable()
 	row.Prints = ready.Fingerprints
+	// At once, so that their keys share a commit.
+	var g errgroup.Group
 	for _, b := range []struct {
 		key  *string
 		data []byte
 	}{{&row.Sharp, ready.Derivative}, {&row.Blurred, ready.Blurred}, {&row.Grey, ready.Grey}} {
-		key := record.NewID()
-		if err := p.Blobs.Put(ctx, key, bytes.NewReader(b.data)); err != nil {
-			p.discard(ctx, *row)
-			return fmt.Errorf("store picture: %w", err)
-		}
-		*b.key = key
+		*b.key = record.NewID()
+		g.Go(func() error { return p.Blobs.Put(ctx, *b.key, bytes.NewReader(b.data)) })
+	}
+	if err := g.Wait(); err != nil {
+		p.discard(ctx, *row)
+		return fmt.Errorf("store picture: %w", err)
 	}
 	return nil
 }
