@@ -20,6 +20,9 @@ type Pace struct {
 	Log   *slog.Logger // may be nil
 }
 
+// askAgain is how long to wait where all turns of a host are taken.
+const askAgain = 20 * time.Millisecond
+
 // Acquire implements crawler.Pace.
 func (p *Pace) Acquire(ctx context.Context, host string, rate crawler.Rate) (func(time.Time), error) {
 	holder := NewID()
@@ -54,6 +57,13 @@ func (p *Pace) try(ctx context.Context, host, holder string, rate crawler.Rate) 
 	if wait, err = h.wait(s.Now(), rate); wait > 0 || err != nil {
 		return 0, wait, err
 	}
+	var held int
+	if err := s.read.QueryRowContext(ctx, `SELECT COUNT(*) FROM pace WHERE host=$1 AND slot<$2 AND held_until > $3`, host, rate.Width(), s.now()).Scan(&held); err != nil {
+		return 0, 0, err
+	}
+	if held >= rate.Width() {
+		return 0, askAgain, nil
+	}
 	err = s.Tx(ctx, func(tx *sql.Tx) error {
 		now := s.Now()
 		// The upsert takes the host's row, so that on PostgreSQL too one process at a time decides.
@@ -67,7 +77,7 @@ func (p *Pace) try(ctx context.Context, host, holder string, rate crawler.Rate) 
 		if wait, err = h.wait(now, rate); wait > 0 || err != nil {
 			return err
 		}
-		wait = 20 * time.Millisecond // all slots are taken: ask again soon
+		wait = askAgain
 		for i := range rate.Width() {
 			n, err := exec(ctx, "pace", tx, `INSERT INTO pace (host, slot, holder, held_until) VALUES ($1,$2,$3,$4)
 				ON CONFLICT (host, slot) DO UPDATE SET holder=excluded.holder, held_until=excluded.held_until WHERE pace.held_until <= $5`, host, i, holder, ms(now.Add(crawler.LeaseLife)), ms(now))
