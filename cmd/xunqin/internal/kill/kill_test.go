@@ -109,6 +109,10 @@ func (in *install) start(t *testing.T) *life {
 		l.err = l.cmd.Wait()
 		close(l.gone)
 	}()
+	t.Cleanup(func() {
+		l.cmd.Process.Kill() // one that has ended gives an error
+		<-l.gone
+	})
 	return l
 }
 
