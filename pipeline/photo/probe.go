@@ -1,7 +1,9 @@
 package photo
 
 import (
+	"bytes"
 	"image"
+	"image/jpeg"
 
 	"xunqin/pipeline/photo/cut"
 	"xunqin/pipeline/photo/feature"
@@ -66,8 +68,7 @@ func newProbe(p plane, size image.Point) *Probe {
 }
 
 // Recognise reports whether a picture known by its fingerprints alone is the probe, a rectangle in it, or either of them turned
-// or mirrored. It is quick and finds nothing that was cut or drawn over much; feature.Compare is for that. The match has no
-// evidence, for fingerprints agree or do not.
+// or mirrored. It is quick and finds nothing that was cut or drawn over much; feature.Compare is for that.
 func (p *Probe) Recognise(known Photo) (feature.Match, bool) {
 	var best Oriented
 	var of Fingerprint
@@ -85,6 +86,7 @@ func (p *Probe) Recognise(known Photo) (feature.Match, bool) {
 	m := feature.Match{
 		Kind: feature.Edited, Mirrored: mirrors(best.Orientation), View: best.Part,
 		Query: turnedCorners(best.Part, best.Orientation), Known: turnedCorners(of.Part, 1),
+		Evidence: feature.Evidence{Bits: nearest},
 	}
 	m.ToQuery, m.ToKnown = laidOver(m.Known, m.Query), laidOver(m.Query, m.Known)
 	switch whole := known.whole(of); {
@@ -100,6 +102,23 @@ func (p *Probe) Recognise(known Photo) (feature.Match, bool) {
 		m.Kind = feature.Turned
 	}
 	return m, true
+}
+
+// certain is a distance of fingerprints so short that no other photo in a frame of the same make comes near it.
+const certain = TransformRadius / 2
+
+// Compare says what the probe has to do with a known picture, by fingerprints and by features, as feature.Compare does. Features
+// have the last word where fingerprints are not certain: a poster of the same make with another photo has a like fingerprint.
+func (p *Probe) Compare(known Photo, kept feature.Prepared) (feature.Match, bool) {
+	hash, like := p.Recognise(known)
+	if like && hash.Evidence.Bits <= certain {
+		return hash, true
+	}
+	m, ok := feature.Compare(p.Query, kept)
+	if like && m.Kind == "" {
+		return hash, true
+	}
+	return m, ok
 }
 
 // mirrors reports whether an orientation, as EXIF counts it, is one of the four that mirror.
@@ -183,4 +202,22 @@ func (s *spectrum) upright(orientation int) *spectrum {
 		}
 	}
 	return &out
+}
+
+// CrawledPoints is how many of a photo's features are kept when it belongs to no report: the first, which are the best.
+const CrawledPoints = 100
+
+// Brightness reads a JPEG that Prepare made, such as Photo.Grey or Photo.Derivative, for feature.Reference.
+func Brightness(b []byte) (*image.Gray, error) {
+	m, err := jpeg.Decode(bytes.NewReader(b))
+	if err != nil {
+		return nil, err
+	}
+	switch m := m.(type) {
+	case *image.Gray:
+		return m, nil
+	case *image.YCbCr:
+		return &image.Gray{Pix: m.Y, Stride: m.YStride, Rect: m.Rect}, nil
+	}
+	return nil, &Refused{Reason: Unsupported}
 }

@@ -36,6 +36,7 @@ type Match struct {
 
 // Evidence is what a match rests on. It is for tests and for choosing settings; no number of it is for people.
 type Evidence struct {
+	Bits     int     `json:"bits"`     // in which fingerprints differ, where those decided
 	Ties     int     `json:"ties"`     // pairs of features that look alike
 	Support  int     `json:"support"`  // of them, those that agree on where everything lies, at most two in one spot
 	Error    float64 `json:"error"`    // how far off those are on average, in 512ths of the known picture's long side
@@ -250,14 +251,17 @@ const (
 	likelyAlike  = 0.55
 	maxError     = 2.2  // what a plan is off by when it is the right one: 0.5 to 1.8
 	maxAgainst   = 0.25 // a banner hides 0.15 of a picture; the photo of a poster is 0.3 and more of it
-	fewAgainst   = 0.07 // where little agrees, as little may be against it
 	minAgreeing  = 0.5
 	scarce       = 0.62 // where less than this can be seen to agree, one thing on a plain ground may be all that does
-	scarceTurned = 0.75
+	scarceTurned = 0.7
 	veryScarce   = 0.42
 	scarceError  = 1.5
 	scarceShade  = 0.6
+	fewAgainst   = 0.07 // where little agrees, as little may be against it
+	mostAgreeing = 0.68
+	nearlyAll    = 0.9
 	contained    = 0.93 // of a picture that was cropped, or of one that was put into another
+	containedAll = 0.97
 )
 
 // judge decides. Features that agree and blocks that correlate are not enough: another shot of a thing lying on a table agrees
@@ -279,11 +283,13 @@ func (e Evidence) judge() verdict {
 		return same
 	case e.Seen >= scarce:
 		return scene
-	case e.Against > fewAgainst:
+	case e.Against > fewAgainst && e.Agreeing < mostAgreeing:
 		return layoutOnly
 	case e.Seen < veryScarce && (e.Shade < scarceShade || e.Error > scarceError):
 		return scene
-	case max(e.Inside, e.Covered) < contained || !e.upright():
+	case max(e.Inside, e.Covered) < contained:
+		return scene
+	case !e.upright() && (e.Inside < containedAll || e.Agreeing < nearlyAll):
 		return scene
 	}
 	return same
