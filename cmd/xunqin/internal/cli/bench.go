@@ -13,9 +13,14 @@ import (
 )
 
 type benchCmd struct {
-	Name       string `arg:"" optional:"" enum:"all,accept,intake,latency,hamming" default:"all" help:"accept, intake, latency or hamming; without a name all."`
-	Size       int    `help:"Pages, posts, seconds or hashes; without it what the goal is set for."`
-	CPUProfile string `name:"cpu-profile" help:"Write a CPU profile for go tool pprof." placeholder:"FILE"`
+	Name        string   `arg:"" optional:"" enum:"all,accept,intake,latency,hamming,match" default:"all" help:"accept, intake, latency or hamming; without a name all of them. match: how well edited photos are found, on a set with known answers."`
+	Folders     []string `arg:"" optional:"" help:"Of match: more folders of distractors."`
+	Size        int      `help:"Pages, posts, seconds or hashes; without it what the goal is set for."`
+	Set         string   `help:"Of match: the folder with originals, queries and truth.csv." placeholder:"DIR"`
+	Distractors []string `help:"Of match: folders of other photos to know beside the originals." placeholder:"DIR"`
+	Series      []string `help:"Of match: folders of other shots of the same things, which are no copies." placeholder:"DIR"`
+	Sample      int      `help:"Of match: ask every so many-th query of an edit only." default:"1"`
+	CPUProfile  string   `name:"cpu-profile" help:"Write a CPU profile for go tool pprof." placeholder:"FILE"`
 }
 
 func (c *benchCmd) runAlone(ctx context.Context, e *Env, _ app.Options) (err error) {
@@ -34,6 +39,12 @@ func (c *benchCmd) runAlone(ctx context.Context, e *Env, _ app.Options) (err err
 			pprof.StopCPUProfile()
 			err = errors.Join(err, f.Close())
 		}()
+	}
+	if c.Name == "match" {
+		return c.match(ctx, e)
+	}
+	if len(c.Folders) > 0 {
+		return usageError{errors.New(e.T("cli.benchfolders", "name", c.Name))}
 	}
 	out := struct {
 		Machine bench.Machine  `json:"machine"`

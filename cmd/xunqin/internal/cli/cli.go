@@ -106,6 +106,7 @@ type commands struct {
 	Retention retentionCmd `cmd:"" help:"End what has lived its life by the policy."`
 	Routes    routesCmd    `cmd:"" help:"List the desk's routes and who may call them."`
 	Bench     benchCmd     `cmd:"" help:"Measure the program on invented data."`
+	Compare   compareCmd   `cmd:"" help:"Say whether one picture shows another, or a part of it."`
 	Doctor    doctorCmd    `cmd:"" help:"Say what is missing before real sources."`
 }
 

@@ -1,0 +1,114 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"image"
+	"io"
+	"os"
+	"slices"
+
+	"xunqin/cmd/xunqin/internal/app"
+	"xunqin/cmd/xunqin/internal/exam"
+	"xunqin/pipeline/photo"
+	"xunqin/pipeline/photo/feature"
+)
+
+// match sits the exam of the matcher on a set of edited copies.
+func (c *benchCmd) match(ctx context.Context, e *Env) error {
+	if c.Set == "" {
+		return usageError{errors.New(e.T("cli.benchset"))}
+	}
+	paths := func(names []string) []string {
+		out := make([]string, len(names))
+		for i, name := range names {
+			out[i] = e.path(name)
+		}
+		return out
+	}
+	x := exam.Exam{Set: e.path(c.Set), Distractors: paths(slices.Concat(c.Distractors, c.Folders)), Series: paths(c.Series), Sample: c.Sample}
+	if e.Terminal {
+		x.Progress = func(done, of int) { fmt.Fprintf(e.Stderr, "\r%d/%d", done, of) }
+	}
+	r, err := x.Run(ctx)
+	if e.Terminal {
+		fmt.Fprint(e.Stderr, "\r\x1b[K")
+	}
+	if err != nil {
+		return err
+	}
+	return e.print(r, func(w io.Writer) { _, err = r.WriteTo(w) })
+}
+
+type compareCmd struct {
+	Query string `arg:"" help:"The picture that may show the other."`
+	Known string `arg:"" help:"The picture it may be a copy of."`
+}
+
+// comparison is what compare tells of two pictures.
+type comparison struct {
+	Kind     string            `json:"kind"`  // empty when they have nothing to do with each other
+	Found    bool              `json:"found"` // whether the one shows the other; a scene or a layout in common is not that
+	Geometry *geometry         `json:"geometry"`
+	Evidence *feature.Evidence `json:"evidence"` // null when the file itself decided
+}
+
+// geometry is in pixels of each picture.
+type geometry struct {
+	Mirrored bool       `json:"mirrored"`
+	Query    [4][2]int  `json:"query"` // outline of what both show
+	Known    [4][2]int  `json:"known"`
+	ToKnown  [6]float64 `json:"to_known"` // x' = m0 x + m1 y + m2, y' = m3 x + m4 y + m5
+	ToQuery  [6]float64 `json:"to_query"`
+	View     [4]int     `json:"view"` // left, top, right, bottom of the part of the query that was looked at
+}
+
+func (c *compareCmd) runAlone(ctx context.Context, e *Env, _ app.Options) error {
+	query, err := prepared(ctx, e.path(c.Query), photo.Limits{Probe: true})
+	if err != nil {
+		return err
+	}
+	known, err := prepared(ctx, e.path(c.Known), photo.Limits{Features: true})
+	if err != nil {
+		return err
+	}
+	k, err := exam.NewKnown(known)
+	if err != nil {
+		return fmt.Errorf("%s: %w", c.Known, err)
+	}
+	v, err := exam.Compare(query, k)
+	if err != nil {
+		return fmt.Errorf("%s: %w", c.Query, err)
+	}
+	out := comparison{Kind: v.Kind, Found: v.Same}
+	if v.Kind != "" {
+		out.Geometry = &geometry{v.Mirrored, outline(v.Query), outline(v.Known), v.ToKnown, v.ToQuery, [4]int{v.View.Min.X, v.View.Min.Y, v.View.Max.X, v.View.Max.Y}}
+	}
+	if v.Evidence != (feature.Evidence{}) {
+		out.Evidence = &v.Evidence
+	}
+	return e.print(out, func(w io.Writer) {
+		fmt.Fprintln(w, e.T("cli.compared."+cmp.Or(v.Kind, "nothing")))
+	})
+}
+
+func outline(c [4]image.Point) (out [4][2]int) {
+	for i, p := range c {
+		out[i] = [2]int{p.X, p.Y}
+	}
+	return out
+}
+
+func prepared(ctx context.Context, file string, lim photo.Limits) (photo.Photo, error) {
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return photo.Photo{}, err
+	}
+	p, err := photo.Prepare(ctx, b, lim)
+	if err != nil {
+		return p, fmt.Errorf("%s: %w", file, err)
+	}
+	return p, nil
+}
