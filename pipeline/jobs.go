@@ -236,18 +236,44 @@ func (p *Pipeline) beat(ctx context.Context) error {
 			}
 		}
 		// Documents and lists are of other types in the two databases. A try that ended with its process does not count as one.
-		last, deaths, count, now := `attempted_by[array_upper(attempted_by, 1)]`, `COALESCE((metadata->>'deaths')::int, 0) + 1`, `jsonb_set(metadata, '{deaths}', to_jsonb(%s))`, `now()`
+		take := `UPDATE river_job SET attempt=attempt-1, metadata=jsonb_set(metadata, '{deaths}', to_jsonb(COALESCE((metadata->>'deaths')::int, 0) + 1)),
+			state=CASE WHEN COALESCE((metadata->>'deaths')::int, 0) + 1 < $1 THEN 'available' ELSE 'discarded' END::river_job_state,
+			finalized_at=CASE WHEN COALESCE((metadata->>'deaths')::int, 0) + 1 < $1 THEN NULL ELSE now() END
+			WHERE state='running' AND attempted_by[array_upper(attempted_by, 1)] NOT IN (SELECT id FROM workers)`
 		if p.Records.Dialect() == record.SQLite {
-			last, deaths, count, now = `json_extract(attempted_by, '$[#-1]')`, `COALESCE(json_extract(metadata, '$.deaths'), 0) + 1`, `jsonb_set(metadata, '$.deaths', %s)`, `datetime('now', 'subsec')`
+			take = `UPDATE river_job SET attempt=attempt-1, metadata=jsonb_set(metadata, '$.deaths', COALESCE(json_extract(metadata, '$.deaths'), 0) + 1),
+			state=CASE WHEN COALESCE(json_extract(metadata, '$.deaths'), 0) + 1 < $1 THEN 'available' ELSE 'discarded' END,
+			finalized_at=CASE WHEN COALESCE(json_extract(metadata, '$.deaths'), 0) + 1 < $1 THEN NULL ELSE datetime('now', 'subsec') END
+			WHERE state='running' AND json_extract(attempted_by, '$[#-1]') NOT IN (SELECT id FROM workers)`
 		}
-		_, err = tx.ExecContext(ctx, `UPDATE river_job SET attempt=attempt-1, metadata=`+fmt.Sprintf(count, deaths)+`,
-			state=CASE WHEN `+deaths+` < $1 THEN 'available' ELSE 'discarded' END, finalized_at=CASE WHEN `+deaths+` < $1 THEN NULL ELSE `+now+` END
-			WHERE state='running' AND `+last+` NOT IN (SELECT id FROM workers)`, mostDeaths)
+		_, err = tx.ExecContext(ctx, take, mostDeaths)
 		if err != nil {
 			return fmt.Errorf("take over jobs: %w", err)
 		}
-		return nil
+		return p.endLostRuns(ctx, tx)
 	})
+}
+
+// endLostRuns closes runs whose job is on the dead list or gone: while a run is open no other of its source begins.
+func (p *Pipeline) endLostRuns(ctx context.Context, tx *sql.Tx) error {
+	open, err := p.Records.OpenRuns(ctx, tx)
+	if err != nil {
+		return err
+	}
+	for _, run := range open {
+		var jobs int
+		err := tx.QueryRowContext(ctx, `SELECT COUNT(*) FROM river_job WHERE kind='crawl' AND args->>'Run'=$1 AND state NOT IN ('completed','discarded','cancelled')`, run.ID).Scan(&jobs)
+		if err != nil {
+			return fmt.Errorf("look for the job of a run: %w", err)
+		}
+		if jobs > 0 {
+			continue
+		}
+		if err := p.Records.EndRun(ctx, tx, run.ID, record.RunLost, "lost", "its job was given up; the dead list says why"); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // enqueue puts work into the queue with the transaction it follows from; much of it at once costs little more than one.

@@ -381,3 +381,51 @@ func TestWhatWasErasedDoesNotComeBack_S37(t *testing.T) {
 		r.verified(t)
 	})
 }
+
+func TestARunWhoseJobWasGivenUpDoesNotHoldItsSource(t *testing.T) {
+	each(t, func(t *testing.T, r *rig) {
+		ctx := t.Context()
+		id, err := r.CrawlNow(ctx, r.source, "hand")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := r.Records.DB().ExecContext(ctx, `UPDATE river_job SET state='discarded', finalized_at=scheduled_at WHERE kind='crawl'`); err != nil {
+			t.Fatal(err)
+		}
+		r.work(t)
+		eventually(t, "the run has ended", func() bool {
+			run, err := r.Records.Run(ctx, nil, id)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return run.State == record.RunLost
+		})
+		if run := r.crawl(t); run.State != record.RunDone {
+			t.Errorf("the next run: %+v", run)
+		}
+	})
+}
+
+func TestTheJobOfADeadProcessIsTakenOver(t *testing.T) {
+	each(t, func(t *testing.T, r *rig) {
+		ctx := t.Context()
+		r.site.post("天桥", jpg(draw(1), 60))
+		id, err := r.CrawlNow(ctx, r.source, "hand")
+		if err != nil {
+			t.Fatal(err)
+		}
+		by := `'{ghost}'`
+		if r.Records.Dialect() == record.SQLite {
+			by = `jsonb('["ghost"]')`
+		}
+		if _, err := r.Records.DB().ExecContext(ctx, `UPDATE river_job SET state='running', attempt=1, attempted_at=scheduled_at, attempted_by=`+by+` WHERE kind='crawl'`); err != nil {
+			t.Fatal(err)
+		}
+		r.work(t)
+		r.quiet(t)
+		run, err := r.Records.Run(ctx, nil, id)
+		if err != nil || run.State != record.RunDone || run.Fresh != 1 {
+			t.Errorf("run %+v, %v", run, err)
+		}
+	})
+}
