@@ -17,8 +17,8 @@ import (
 	"xunqin/search"
 )
 
-// face is a document with a picture of its own.
-func face(n int) search.Doc {
+// motif is a document with a picture of its own.
+func motif(n int) search.Doc {
 	f := search.Features{Algo: "f/1"}
 	r := rand.New(rand.NewPCG(uint64(n), 3))
 	for range 5 {
@@ -33,14 +33,14 @@ func face(n int) search.Doc {
 	return d
 }
 
-func faces(from, to int) (docs []search.Doc) {
+func motifs(from, to int) (docs []search.Doc) {
 	for i := from; i < to; i++ {
-		docs = append(docs, face(i))
+		docs = append(docs, motif(i))
 	}
 	return docs
 }
 
-// recognised are those of the faces that are found by their own features, alone and whole.
+// recognised are those of the motifs that are found by their own features, alone and whole.
 func recognised(t testing.TB, x *Index, docs []search.Doc) (ids []string) {
 	t.Helper()
 	for _, d := range docs {
@@ -81,7 +81,7 @@ func segmentFiles(t testing.TB, dir string) (files []string) {
 func TestPicturesAreKeptInFewSegments(t *testing.T) {
 	dir := t.TempDir()
 	x := openSmall(t, filepath.Join(dir, "index"))
-	docs := faces(0, 100)
+	docs := motifs(0, 100)
 	for _, d := range docs {
 		put(t, x, d)
 	}
@@ -96,7 +96,7 @@ func TestPicturesAreKeptInFewSegments(t *testing.T) {
 
 func TestOneBatchMakesManySegments(t *testing.T) {
 	x := openSmall(t, filepath.Join(t.TempDir(), "index"))
-	docs := faces(0, 40)
+	docs := motifs(0, 40)
 	put(t, x, docs...)
 	put(t, x, docs...) // nothing new in it
 	if n := x.votes[ballotKey{"f/1", search.KindPost}].live(); n != 40 {
@@ -107,7 +107,7 @@ func TestOneBatchMakesManySegments(t *testing.T) {
 
 func TestSegmentsOutliveTheProcess(t *testing.T) {
 	dir := t.TempDir()
-	docs := faces(0, 10)
+	docs := motifs(0, 10)
 	x, err := openSealing(t.Context(), filepath.Join(dir, "index.new"), 3)
 	if err != nil {
 		t.Fatal(err)
@@ -171,7 +171,7 @@ func TestDamagedSegmentIsNamed(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			put(t, x, faces(0, 3)...)
+			put(t, x, motifs(0, 3)...)
 			if err := x.Close(); err != nil {
 				t.Fatal(err)
 			}
@@ -198,7 +198,7 @@ func TestDamagedSegmentIsNamed(t *testing.T) {
 				t.Error("it opens")
 			}
 			for i := range 3 { // anything but a panic
-				if _, err := x.Votes(t.Context(), face(i).Photos[0].Features[0], 3); err != nil && !errors.Is(err, ErrCorrupt) {
+				if _, err := x.Votes(t.Context(), motif(i).Photos[0].Features[0], 3); err != nil && !errors.Is(err, ErrCorrupt) {
 					t.Errorf("Votes: %v", err)
 				}
 			}
@@ -212,7 +212,7 @@ func TestDamagedSegmentIsNamed(t *testing.T) {
 func TestProcessesSeeEachOthersPictures(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "index")
 	a, b := openSmall(t, path), openSmall(t, path)
-	docs := faces(0, 30)
+	docs := motifs(0, 30)
 	for i, d := range docs {
 		put(t, []*Index{a, b}[i/5%2], d)
 		if i > 0 {
@@ -244,7 +244,7 @@ func TestProcessesSeeEachOthersPictures(t *testing.T) {
 func TestVotesWhileWriting(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "index")
 	indexes := []*Index{openSmall(t, path), openSmall(t, path)}
-	stays := face(999)
+	stays := motif(999)
 	put(t, indexes[0], stays)
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
@@ -252,7 +252,7 @@ func TestVotesWhileWriting(t *testing.T) {
 	for w, x := range indexes {
 		writers.Go(func() {
 			for i := range 30 {
-				d := face(w*1000 + i%10)
+				d := motif(w*1000 + i%10)
 				moved := stays // in another row each time
 				moved.At = moved.At.AddDate(0, 0, i)
 				if err := x.Put(ctx, d, moved); err != nil {
@@ -296,9 +296,9 @@ func TestVotesWhileWriting(t *testing.T) {
 // A document that changes its photo again and again leaves no more behind than the tail may carry.
 func TestTailSheds(t *testing.T) {
 	x := open(t, filepath.Join(t.TempDir(), "index"))
-	d := face(0)
+	d := motif(0)
 	for i := range tailWaste + 100 {
-		d.Photos[0].Features = face(i).Photos[0].Features
+		d.Photos[0].Features = motif(i).Photos[0].Features
 		put(t, x, d)
 	}
 	if n := len(x.votes[ballotKey{"f/1", search.KindPost}].tail.numbers); n > 100 {
@@ -318,9 +318,9 @@ func TestTailSheds(t *testing.T) {
 func TestErasedPictureLeavesNoBytes(t *testing.T) {
 	dir := t.TempDir()
 	x := openSmall(t, filepath.Join(dir, "index"))
-	docs := faces(0, 11) // two are not in a segment yet
+	docs := motifs(0, 11) // two are not in a segment yet
 	put(t, x, docs...)
-	desc := func(i int) string { return string(docs[i].Photos[0].Features[0].Points[2].Desc[:]) }
+	desc := func(i int) string { return string(docs[i].Photos[0].Features[0].Points[2].Desc[:half]) }
 	for i := range docs {
 		if !inFiles(t, dir, desc(i)) {
 			t.Fatalf("the descriptors of %d are nowhere: the test sees nothing", i)
@@ -367,11 +367,11 @@ func TestErasedPictureLeavesNoBytes(t *testing.T) {
 func TestFailedChangeLeavesNoSegment(t *testing.T) {
 	dir := t.TempDir()
 	x := openSmall(t, filepath.Join(dir, "index"))
-	put(t, x, faces(0, 2)...)
+	put(t, x, motifs(0, 2)...)
 	if _, err := x.write.ExecContext(t.Context(), `CREATE TRIGGER fails BEFORE UPDATE ON meta BEGIN SELECT raise(ABORT, 'full'); END`); err != nil {
 		t.Fatal(err)
 	}
-	if err := x.Put(t.Context(), face(2)); err == nil {
+	if err := x.Put(t.Context(), motif(2)); err == nil {
 		t.Fatal("put, though nothing could be written")
 	}
 	if files := segmentFiles(t, dir); len(files) > 0 {
@@ -380,9 +380,9 @@ func TestFailedChangeLeavesNoSegment(t *testing.T) {
 	if _, err := x.write.ExecContext(t.Context(), `DROP TRIGGER fails`); err != nil {
 		t.Fatal(err)
 	}
-	wantRecognised(t, x, faces(0, 2))
-	put(t, x, face(2))
-	wantRecognised(t, x, faces(0, 3))
+	wantRecognised(t, x, motifs(0, 2))
+	put(t, x, motif(2))
+	wantRecognised(t, x, motifs(0, 3))
 	if files := segmentFiles(t, dir); len(files) != 1 {
 		t.Errorf("segments: %v", files)
 	}
