@@ -132,22 +132,18 @@ func layouts(all []tie) []layout {
 	}
 	slices.SortStableFunc(guesses, func(a, b guess) int { return cmp.Compare(b.votes, a.votes) })
 	var out []layout
-	tried := map[int]bool{} // ties that a plan tried before explains suggest no other
+	var tried [search.MaxPoints]bool // points whose ties a plan explains that was tried before suggest no other
 	for _, g := range guesses {
 		if len(out) == 3 {
 			break
 		}
-		if tried[g.seed] {
+		if tried[all[g.seed].i] {
 			continue
 		}
 		l, ok := settle(all, g.seed)
-		tried[g.seed] = true
+		tried[all[g.seed].i] = true
 		for _, t := range l.ties {
-			for k := range all {
-				if all[k].i == t.i {
-					tried[k] = true
-				}
-			}
+			tried[t.i] = true
 		}
 		if ok && !slices.ContainsFunc(out, func(o layout) bool { return o.plan == l.plan }) {
 			out = append(out, l)
@@ -215,7 +211,7 @@ func settle(all []tie, seed int) (layout, bool) {
 // within returns the ties that p explains to within some units, one a point.
 func within(all []tie, p plan, slack float64, seed *tie) []tie {
 	var out []tie
-	usedFrom, usedTo := map[int]bool{}, map[int]bool{}
+	var usedFrom, usedTo [search.MaxPoints]bool
 	for _, t := range all {
 		if turn := int8(t.angle - seed.angle); turn > 32 || turn < -32 {
 			continue
