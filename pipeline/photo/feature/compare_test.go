@@ -224,3 +224,36 @@ func BenchmarkCompare(b *testing.B) {
 		})
 	}
 }
+
+func TestRules(t *testing.T) {
+	good := Evidence{Support: 40, Error: 1, Alike: 0.95, Agreeing: 1, Seen: 0.9, Shade: 1, Inside: 0.99, Covered: 0.99}
+	little := good // one thing on a plain ground
+	little.Seen = 0.3
+	with := func(e Evidence, change func(*Evidence)) Evidence { change(&e); return e }
+	for name, c := range map[string]struct {
+		Evidence
+		want verdict
+	}{
+		"plainly":                  {good, same},
+		"few ties, very alike":     {with(good, func(e *Evidence) { e.Support = 5 }), same},
+		"few ties, less alike":     {with(good, func(e *Evidence) { e.Support, e.Alike = 9, 0.65 }), nothing},
+		"many ties, less alike":    {with(good, func(e *Evidence) { e.Support, e.Alike = 10, 0.6 }), same},
+		"not alike":                {with(good, func(e *Evidence) { e.Alike = 0.5 }), nothing},
+		"places off":               {with(good, func(e *Evidence) { e.Error = 3 }), scene},
+		"places far off":           {with(good, func(e *Evidence) { e.Error = 5 }), nothing},
+		"a large patch is another": {with(good, func(e *Evidence) { e.Against = 0.3 }), layoutOnly},
+		"hardly half agrees":       {with(good, func(e *Evidence) { e.Agreeing = 0.45 }), scene},
+		"little, whole":            {little, same},
+		"little, turned within":    {with(little, func(e *Evidence) { e.Turn = -15 }), same},
+		"little, turned and cut":   {with(little, func(e *Evidence) { e.Turn, e.Inside = 40, 0.8 }), scene},
+		"little, turned a quarter": {with(little, func(e *Evidence) { e.Turn, e.Inside = -89, 0.8 }), same},
+		"little, both cut":         {with(little, func(e *Evidence) { e.Inside, e.Covered = 0.8, 0.85 }), scene},
+		"little, other light":      {with(little, func(e *Evidence) { e.Shade = 0.2 }), scene},
+		"little, some against it":  {with(little, func(e *Evidence) { e.Against, e.Agreeing = 0.1, 0.6 }), layoutOnly},
+		"more, turned":             {with(good, func(e *Evidence) { e.Seen, e.Turn = 0.65, 30 }), scene},
+	} {
+		if got := c.judge(); got != c.want {
+			t.Errorf("%s: %d, want %d", name, got, c.want)
+		}
+	}
+}
