@@ -66,7 +66,7 @@ func TestWeightsFallToNothing(t *testing.T) {
 			t.Errorf("%d bits apart weigh %d, %d bits %d", d-1, Weight(d-1), d, Weight(d))
 		}
 	}
-	if Weight(0) != 64 || Weight(30) != 24 || Weight(MaxDistance) != 3 || Weight(MaxDistance+1) != 0 {
+	if Weight(0) != 64 || Weight(30) != 24 || Weight(MaxDistance) != 7 || Weight(MaxDistance+1) != 0 {
 		t.Errorf("weights %d, %d, %d, %d", Weight(0), Weight(30), Weight(MaxDistance), Weight(MaxDistance+1))
 	}
 	for pictures, want := range map[int]uint16{0: 256, 1: 256, 2: 181, 3: 147, 4: 128, 100: 25, 1 << 16: 1, 1 << 30: 1} {

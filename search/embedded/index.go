@@ -261,6 +261,10 @@ func (x *Index) Purge(ctx context.Context) error {
 	if err := x.purgeSegments(ctx); err != nil {
 		return fmt.Errorf("purge search index: %w", damaged(err))
 	}
+	// A mapped file keeps its bytes on disk; if this fails, the next search lets go of it.
+	x.mu.Lock()
+	_ = x.follow(context.WithoutCancel(ctx))
+	x.mu.Unlock()
 	if err := x.purge(ctx); err != nil {
 		return fmt.Errorf("purge search index: %w", damaged(err))
 	}

@@ -40,8 +40,9 @@ func TestIndex(t *testing.T) {
 	})
 }
 
+// It is behind a Switch, which must make no difference.
 func TestIndexOfManySegments(t *testing.T) {
 	searchtest.Run(t, func(t *testing.T) search.Index {
-		return openSmall(t, filepath.Join(t.TempDir(), "index"))
+		return search.NewSwitch(openSmall(t, filepath.Join(t.TempDir(), "index")))
 	})
 }

@@ -22,7 +22,8 @@ import (
 //	pictures   the picture of each point, as uint16
 //	angles     one byte a point
 //	levels     one byte a point
-//	descriptors 32 bytes a point
+//	heads      16 bytes a point: the first half of its descriptor
+//	rests      16 bytes a point: the other half, which a search seldom reads
 //
 // The points of a word stand in the order of their pictures.
 type segment struct {
@@ -34,7 +35,8 @@ type segment struct {
 	pictures []byte
 	angles   []byte
 	levels   []byte
-	descs    []byte
+	heads    []byte
+	rests    []byte
 	dead     bitmap
 	deadN    int
 
@@ -82,7 +84,7 @@ func parseSegment(b []byte) (*segment, error) {
 	for _, part := range []struct {
 		to   *[]byte
 		size int
-	}{{&s.offsets, 4 * (words + 1)}, {&s.pictures, 2 * points}, {&s.angles, points}, {&s.levels, points}, {&s.descs, 32 * points}} {
+	}{{&s.offsets, 4 * (words + 1)}, {&s.pictures, 2 * points}, {&s.angles, points}, {&s.levels, points}, {&s.heads, half * points}, {&s.rests, half * points}} {
 		*part.to, rest = rest[:part.size:part.size], rest[part.size:]
 	}
 	last := uint32(0)
@@ -154,9 +156,13 @@ func (s *segment) having(word uint32, call func(int) bool) bool {
 
 func (s *segment) meet(to []meeting, word uint32, q *queryPoint) []meeting {
 	from, end := s.span(word)
-	d := s.descs[32*from : 32*end]
-	for i := from; len(d) >= 32; i, d = i+1, d[32:] {
-		n := q.distance(d)
+	heads := s.heads[half*from : half*end]
+	for i := from; len(heads) >= half; i, heads = i+1, heads[half:] {
+		n := distance(heads, q.desc[0], q.desc[1])
+		if n > search.MaxDistance { // as of nearly all that are not the same
+			continue
+		}
+		n += distance(s.rests[half*i:half*i+half], q.desc[2], q.desc[3])
 		if n > search.MaxDistance {
 			continue
 		}
@@ -167,18 +173,18 @@ func (s *segment) meet(to []meeting, word uint32, q *queryPoint) []meeting {
 	return to
 }
 
-// distance is the Hamming distance of a descriptor, or if that is over MaxDistance, any number that is.
-func (q *queryPoint) distance(d []byte) int {
-	_ = d[31]
-	n := bits.OnesCount64(binary.LittleEndian.Uint64(d)^q.desc[0]) + bits.OnesCount64(binary.LittleEndian.Uint64(d[8:])^q.desc[1])
-	if n > search.MaxDistance { // as of nearly all that are not the same
-		return n
-	}
-	return n + bits.OnesCount64(binary.LittleEndian.Uint64(d[16:])^q.desc[2]) + bits.OnesCount64(binary.LittleEndian.Uint64(d[24:])^q.desc[3])
+// half a descriptor, in bytes.
+const half = 16
+
+// distance is the Hamming distance between half a descriptor and half a query's.
+func distance(d []byte, q0, q1 uint64) int {
+	_ = d[half-1]
+	return bits.OnesCount64(binary.LittleEndian.Uint64(d)^q0) + bits.OnesCount64(binary.LittleEndian.Uint64(d[8:])^q1)
 }
 
 // writeSegment merges segments that follow each other, leaving out the dead, into one that begins at picture first, and returns
-// how many points it has. All pictures must be less than maxPictures after the first. It passes over the points six times.
+// how many points it has. All pictures must be less than maxPictures after the first. It passes over the points six
+// times.
 func writeSegment(w io.Writer, in []*segment, first int64, n int) (points int, err error) {
 	held := 0
 	for _, s := range in {
@@ -218,7 +224,8 @@ func writeSegment(w io.Writer, in []*segment, first int64, n int) (points int, e
 	})
 	each(func(s *segment, i int) { out.WriteByte(s.angles[i]) })
 	each(func(s *segment, i int) { out.WriteByte(s.levels[i]) })
-	each(func(s *segment, i int) { out.Write(s.descs[32*i : 32*i+32]) })
+	each(func(s *segment, i int) { out.Write(s.heads[half*i : half*i+half]) })
+	each(func(s *segment, i int) { out.Write(s.rests[half*i : half*i+half]) })
 	return points, out.Flush()
 }
 
@@ -274,7 +281,8 @@ func makeSegment(pictures []picture) (*segment, error) {
 			next[storedWord(b)]++
 			binary.LittleEndian.PutUint16(s.pictures[2*i:], uint16(p.number-first))
 			s.angles[i], s.levels[i] = b[0], b[1]
-			copy(s.descs[32*i:], b[2:storedBytes])
+			copy(s.heads[half*i:], b[2:2+half])
+			copy(s.rests[half*i:half*i+half], b[2+half:])
 		}
 	}
 	return s, nil

@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"cmp"
+	"container/heap"
 	"context"
 	"database/sql"
 	"encoding/binary"
@@ -115,19 +116,58 @@ type scored struct {
 	score int
 }
 
+// best collects the pictures of the highest scores: at least so many, and all that score the same as the last of them.
+type best struct {
+	most   int
+	heap   []int // the highest scores, the lowest of them first
+	scored []scored
+}
+
+// reaches reports whether a picture of this score has to be added.
+func (b *best) reaches(score int) bool { return len(b.heap) < b.most || score >= b.heap[0] }
+
+func (b *best) Len() int           { return len(b.heap) }
+func (b *best) Less(i, j int) bool { return b.heap[i] < b.heap[j] }
+func (b *best) Swap(i, j int)      { b.heap[i], b.heap[j] = b.heap[j], b.heap[i] }
+func (b *best) Push(score any)     { b.heap = append(b.heap, score.(int)) }
+func (b *best) Pop() any           { panic("the lowest score is replaced") }
+
+func (b *best) add(s scored) {
+	if !b.reaches(s.score) {
+		return
+	}
+	b.scored = append(b.scored, s)
+	if len(b.heap) < b.most {
+		heap.Push(b, s.score)
+	} else if s.score > b.heap[0] {
+		b.heap[0] = s.score
+		heap.Fix(b, 0)
+	}
+}
+
+// sorted gives those collected, best first.
+func (b *best) sorted() []scored {
+	b.scored = slices.DeleteFunc(b.scored, func(s scored) bool { return !b.reaches(s.score) })
+	slices.SortFunc(b.scored, func(x, y scored) int { return cmp.Or(cmp.Compare(y.score, x.score), cmp.Compare(x.slot, y.slot)) })
+	return b.scored
+}
+
 func (v votes) candidates(ctx context.Context, tx *sql.Tx, f search.Features, most int, kinds []string) ([]search.Candidate, error) {
 	points := queryPoints(f)
-	var all []scored
-	for key, b := range v {
-		if key.algo == f.Algo && (len(kinds) == 0 || slices.Contains(kinds, key.kind)) {
-			var err error
-			if all, err = b.count(ctx, all, points); err != nil {
-				return nil, err
+	for pictures := most; ; pictures *= 4 { // a photo may have several pictures, and is a candidate once
+		best := best{most: pictures}
+		for key, b := range v {
+			if key.algo == f.Algo && (len(kinds) == 0 || slices.Contains(kinds, key.kind)) {
+				if err := b.count(ctx, &best, points); err != nil {
+					return nil, err
+				}
 			}
 		}
+		found, err := named(ctx, tx, best.sorted(), most)
+		if err != nil || len(found) == most || len(best.heap) < best.most {
+			return found, err
+		}
 	}
-	slices.SortFunc(all, func(a, b scored) int { return cmp.Or(cmp.Compare(b.score, a.score), cmp.Compare(a.slot, b.slot)) })
-	return named(ctx, tx, all, most)
 }
 
 // named reads the documents of the best pictures: of as many as there are candidates wanted, and of those that score the same as
@@ -160,83 +200,95 @@ func named(ctx context.Context, tx *sql.Tx, all []scored, most int) (found []sea
 }
 
 // count scores the pictures for which the points vote.
-func (b *ballot) count(ctx context.Context, to []scored, points []queryPoint) ([]scored, error) {
+func (b *ballot) count(ctx context.Context, to *best, points []queryPoint) error {
 	parts := b.parts()
-	stop := stopWords(parts, points, search.StopWord(b.live()))
-	met := make([]int, len(points))    // by point: how many pictures it meets
-	last := make([]int32, maxPictures) // by picture: the last point that met it + 1, and later its last meeting + 1
+	stop := stopWords{most: search.StopWord(b.live()), stop: make(map[uint32]bool)}
+	met := make([]int, len(points)) // by point: how many pictures it meets
 	all := make([][]meeting, len(parts))
-	for n, p := range parts {
-		clear(last)
-		for i := range points {
-			if i%64 == 0 && ctx.Err() != nil {
-				return nil, ctx.Err()
-			}
-			from := len(all[n])
-			for _, w := range search.NearWords(points[i].word) {
-				if !stop.has(int(w)) {
-					all[n] = p.meet(all[n], w, &points[i])
-				}
-			}
-			for _, m := range all[n][from:] {
-				if last[m.picture] != int32(i+1) {
-					last[m.picture] = int32(i + 1)
-					met[i]++
-				}
-			}
-		}
-	}
-	var (
-		of      []search.Meeting
-		touched []int32
-		tally   search.Tally
-	)
-	clear(last)
-	for n, p := range parts {
-		meetings := all[n]
-		touched = touched[:0]
-		for i := range meetings {
-			m := &meetings[i]
-			m.Weight *= search.Rarity(met[m.Query])
-			if last[m.picture] == 0 {
-				touched = append(touched, m.picture)
-			}
-			m.next, last[m.picture] = last[m.picture], int32(i+1)
-		}
-		for _, picture := range touched {
-			of = of[:0]
-			for i := last[picture]; i > 0; i = meetings[i-1].next {
-				of = append(of, meetings[i-1].Meeting)
-			}
-			last[picture] = 0
-			to = append(to, scored{b.slot(p.number(int(picture))), tally.Score(of)})
-		}
-	}
-	return to, nil
-}
-
-// stopWords are those words near the points' that more than so many pictures have. A word is counted only if it has that many
-// points, so that deleting needs to know no words.
-func stopWords(parts []part, points []queryPoint, most int) bitmap {
-	var stop bitmap
-	seen := make(bitmap, words/64)
+	last := make([][maxPictures]int32, len(parts)) // by picture: the last point that met it + 1
 	for i := range points {
+		if i%64 == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
 		for _, w := range search.NearWords(points[i].word) {
-			if seen.has(int(w)) {
+			if stop.has(parts, w) {
 				continue
 			}
-			seen.set(int(w))
-			n := 0
-			for _, p := range parts {
-				n += p.size(w)
-			}
-			if n > most && pictures(parts, w, most+1) > most {
-				if stop == nil {
-					stop = make(bitmap, words/64)
+			for n, p := range parts {
+				from := len(all[n])
+				all[n] = p.meet(all[n], w, &points[i])
+				for _, m := range all[n][from:] {
+					if l := &last[n][m.picture]; *l != int32(i+1) {
+						*l = int32(i + 1)
+						met[i]++
+					}
 				}
-				stop.set(int(w))
 			}
 		}
+	}
+	rarity := make([]uint16, len(points))
+	for i, n := range met {
+		rarity[i] = search.Rarity(n)
+	}
+	for n, p := range parts {
+		b.score(to, p, all[n], rarity)
+	}
+	return nil
+}
+
+// A chain is the meetings of one picture, each of which knows the one before.
+type chain struct {
+	last int32 // + 1
+	sum  int   // of all weights: no score is higher
+}
+
+func (b *ballot) score(to *best, p part, meetings []meeting, rarity []uint16) {
+	chains := make([]chain, maxPictures)
+	var touched []int32
+	for i := range meetings {
+		m := &meetings[i]
+		m.Weight *= rarity[m.Query]
+		c := &chains[m.picture]
+		if c.last == 0 {
+			touched = append(touched, m.picture)
+		}
+		m.next, c.last = c.last, int32(i+1)
+		c.sum += int(m.Weight)
+	}
+	var of []search.Meeting
+	var tally search.Tally
+	for _, picture := range touched {
+		c := chains[picture]
+		if !to.reaches(c.sum) {
+			continue
+		}
+		of = of[:0]
+		for i := c.last; i > 0; i = meetings[i-1].next {
+			of = append(of, meetings[i-1].Meeting)
+		}
+		to.add(scored{b.slot(p.number(int(picture))), tally.Score(of)})
+	}
+}
+
+// stopWords knows the words that more than most pictures have. A word is counted only if it has that many points, so that deleting
+// needs to know no words.
+type stopWords struct {
+	most int
+	stop map[uint32]bool // of words that have been counted
+}
+
+func (s *stopWords) has(parts []part, word uint32) bool {
+	n := 0
+	for _, p := range parts {
+		n += p.size(word)
+	}
+	if n <= s.most {
+		return false
+	}
+	stop, counted := s.stop[word]
+	if !counted {
+		stop = pictures(parts, word, s.most+1) > s.most
+		s.stop[word] = stop
 	}
 	return stop
 }
@@ -263,7 +315,12 @@ type tail struct {
 	gone    []bool  // of its pictures: deleted
 	dead    int     // how many
 	points  []tailPoint
-	last    []int32 // by word: the last point + 1
+	words   []tailWord
+}
+
+type tailWord struct {
+	last int32 // point + 1
+	n    int32 // points
 }
 
 type tailPoint struct {
@@ -275,15 +332,16 @@ type tailPoint struct {
 
 // add adds a picture with the next number.
 func (t *tail) add(p picture) {
-	if t.last == nil {
-		t.last = make([]int32, words)
+	if t.words == nil {
+		t.words = make([]tailWord, words)
 	}
 	picture := uint16(len(t.numbers))
 	t.numbers, t.gone = append(t.numbers, p.number), append(t.gone, false)
 	for b := p.points; len(b) >= storedBytes; b = b[storedBytes:] {
-		w := storedWord(b)
-		t.points = append(t.points, tailPoint{desc: [32]byte(b[2:]), angle: b[0], level: b[1], picture: picture, next: t.last[w]})
-		t.last[w] = int32(len(t.points))
+		w := &t.words[storedWord(b)]
+		t.points = append(t.points, tailPoint{desc: [32]byte(b[2:]), angle: b[0], level: b[1], picture: picture, next: w.last})
+		w.last = int32(len(t.points))
+		w.n++
 	}
 }
 
@@ -296,21 +354,18 @@ func (t *tail) kill(number int64) {
 
 func (t *tail) number(picture int) int64 { return t.numbers[picture] }
 
-func (t *tail) size(word uint32) (n int) {
-	if t.last == nil {
+func (t *tail) size(word uint32) int {
+	if t.words == nil {
 		return 0
 	}
-	for i := t.last[word]; i > 0; i = t.points[i-1].next {
-		n++
-	}
-	return n
+	return int(t.words[word].n)
 }
 
 func (t *tail) having(word uint32, call func(int) bool) bool {
-	if t.last == nil {
+	if t.words == nil {
 		return true
 	}
-	for i := t.last[word]; i > 0; i = t.points[i-1].next {
+	for i := t.words[word].last; i > 0; i = t.points[i-1].next {
 		if p := int(t.points[i-1].picture); !t.gone[p] && !call(p) {
 			return false
 		}
@@ -319,12 +374,12 @@ func (t *tail) having(word uint32, call func(int) bool) bool {
 }
 
 func (t *tail) meet(to []meeting, word uint32, q *queryPoint) []meeting {
-	if t.last == nil {
+	if t.words == nil {
 		return to
 	}
-	for i := t.last[word]; i > 0; i = t.points[i-1].next {
+	for i := t.words[word].last; i > 0; i = t.points[i-1].next {
 		p := &t.points[i-1]
-		n := q.distance(p.desc[:])
+		n := distance(p.desc[:half], q.desc[0], q.desc[1]) + distance(p.desc[half:], q.desc[2], q.desc[3])
 		if n > search.MaxDistance || t.gone[p.picture] {
 			continue
 		}
