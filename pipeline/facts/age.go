@@ -206,7 +206,7 @@ func (r *reader) guessed(a ageRead, single bool) ageRead {
 	n, _ := r.any(a.to, vague...)
 	guess := r.guess(a.from) || n > 0
 	a.to += n
-	if guess || single && r.role(a.from, a.to) == seen {
+	if guess || single && r.roleOf(a.from, a.to) == seen {
 		a.min, a.max = a.min-slack, a.max+slack
 	} else if single {
 		a.min -= 12
@@ -228,7 +228,7 @@ func (r *reader) aged(a ageRead) ageRead {
 	default:
 		if n, _ := r.any(k, "时被", "时走", "时失", "时丢", "时在", "时候", "的时候", "那年", "时，", "时,", "时与", "时于", "时由", "时从"); n > 0 {
 			a.when = atLoss
-		} else if r.role(a.from, a.to) == lost {
+		} else if r.roleOf(a.from, a.to) == lost {
 			a.when = atLoss
 		}
 	}

@@ -26,7 +26,9 @@ type Role string
 const (
 	Seen Role = "seen" // the child was seen, photographed or found
 	Lost Role = "lost" // the child was lost, or taken
-	From Role = "from" // the child, or its family, comes from there; of a time: was born
+	// Other is where somebody else is, or what was passed through.
+	Other Role = "other"
+	From  Role = "from" // the child, or its family, comes from there; of a time: was born
 )
 
 // A Place is a division that words may mean. Several with the same words are
@@ -59,6 +61,27 @@ type Note struct {
 	Kind  string // mark, scar, clothes, hair, speech, disability
 	Words Span
 	Grade float64
+}
+
+// Place is where it happened: the likeliest place where the child was seen, or
+// else lost, or else about which nothing is said; nil if there is none.
+func (f Facts) Place() *Place {
+	for i := range f.Places {
+		if r := f.Places[i].Role; r != From && r != Other {
+			return &f.Places[i]
+		}
+	}
+	return nil
+}
+
+// Time is when it happened, likewise.
+func (f Facts) Time() *Moment {
+	for i := range f.Moments {
+		if r := f.Moments[i].Role; r != From && r != Other {
+			return &f.Moments[i]
+		}
+	}
+	return nil
 }
 
 // Facts are what a text says.
@@ -196,4 +219,19 @@ func (r *reader) scan() {
 		i = h.to
 	}
 	r.clauses = append(r.clauses, len(r.runes))
+}
+
+// AgeOn is the range of ages, in whole months, that the text leaves open for a
+// day: what all its ages agree on, or else the widest. Without an age it is
+// everything.
+func (f Facts) AgeOn(t time.Time) (youngest, eldest int) {
+	eldest = 12 * oldest
+	for i, a := range f.Ages {
+		lo, hi := a.On(t)
+		if i > 0 && (lo > eldest || hi < youngest) {
+			return min(lo, youngest), max(hi, eldest)
+		}
+		youngest, eldest = max(youngest, lo), min(eldest, hi)
+	}
+	return youngest, eldest
 }

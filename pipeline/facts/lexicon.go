@@ -92,8 +92,14 @@ var words = sync.OnceValue(func() *lexicon {
 	for i := range a.all {
 		d, v := &a.all[i], int32(i)
 		x.add(d.Name, entry{placeName, full, v})
-		if d.Short != "" {
+		if d.Short != "" && d.Code[4] != '7' { // zones that run as a county keep their whole name
 			x.add(d.Short, entry{placeName, short, v})
+			for _, rank := range [...]string{"自治州", "自治县", "自治旗", "族区"} {
+				if strings.HasSuffix(d.Name, rank) { // 延边州, 管城区
+					_, size := utf8.DecodeLastRuneInString(rank)
+					x.add(d.Short+rank[len(rank)-size:], entry{placeName, full, v})
+				}
+			}
 			if len(d.Pinyin) > 3 {
 				x.add(d.Pinyin, entry{placeName, pinyin, v})
 			}
@@ -158,7 +164,7 @@ var words = sync.OnceValue(func() *lexicon {
 // nicknames, English names, and well-known spots of the large cities.
 var names = []struct{ code, names string }{
 	{"110000", "帝都 peking 进京 在京 来京 赴京 抵京"}, {"310000", "魔都 申城 在沪 来沪 赴沪 抵沪 浦西"}, {"120000", "津城 津门"}, {"500000", "雾都 在渝 来渝"},
-	{"150000", "内蒙 inner_mongolia"}, {"540000", "tibet xizang"}, {"610000", "shaanxi"}, {"810000", "hong_kong hongkong 港岛"}, {"820000", "macau macao"},
+	{"150000", "内蒙 inner_mongolia"}, {"440000", "珠三角 pearl_river_delta 珠江三角洲"}, {"540000", "tibet xizang"}, {"610000", "shaanxi"}, {"810000", "hong_kong hongkong 港岛 旺角 铜锣湾 尖沙咀 深水埗"}, {"710000", "台北 高雄 台中 台南 基隆 taipei kaohsiung"}, {"820000", "macau macao"},
 	{"440100", "羊城 穗城 在穗 来穗 canton"}, {"440300", "鹏城"}, {"510100", "蓉城 在蓉 锦官城"}, {"230100", "冰城 harbin"}, {"370100", "泉城"}, {"320100", "金陵"}, {"320500", "姑苏城"}, {"420100", "汉口 武昌 汉阳"},
 	{"350200", "鹭岛 amoy"}, {"330100", "杭城"}, {"330200", "甬城"}, {"340100", "庐州"}, {"360100", "洪城"}, {"520100", "筑城"}, {"450100", "邕城"}, {"460100", "椰城"}, {"350100", "榕城"},
 	{"650100", "urumqi"}, {"150100", "hohhot"}, {"540100", "lhasa"}, {"653100", "kashgar kashi"},
@@ -194,7 +200,7 @@ const noPlaces = `公安局 公安部 公安厅 公安机关 公安民警 公安
 
 // common are short names of counties that are words of every day; alone they
 // name no place.
-const common = " 天桥 平安 长寿 公安 上街 商城 温泉 大方 永安 永康 安康 太平 东方 文明 高明 和平 向阳 前进 友好 红旗 新华 东风 河口 同心 通道 开化 平原 沙河 大名 武功 民和 和顺 城关 中山 金山 凤凰 天水 江口 丰满 文成 新城 新市 临海 海港 南海 西湖 东海 城口 双桥 方城 东明 中原 老城 郊区 矿区 城区 南区 东区 西区 白云 水城 大化 东安 南岸 江北 河东 河西 河北 城中 城东 城西 城北 城南 桥东 桥西 路南 路北 海南 江东 江南 江岸 山海关 青山 长安 东港 西市 北市 东城 西城 新兴 兴安 永和 德安 建设 解放 胜利 东河 西河 南关 北关 二道 东山 南山 北山 西山 东湖 南湖 平房 站前 老边 大东 中站 山阳 市中 金凤 兴庆 青云 站北 宝塔 天元 安宁 安定 平和 安平 五台 大通 大安 建华 文圣 太子 宏伟 立山 千山 明山 大洼 细河 太和 鸡东 让胡 东丽 团结 光明 龙华 坪山 天宁 钟楼 鼓楼 广陵 海陵 高港 宿城 江都 秀洲 婺城 金东 衢江 仙居 大观 宜秀 屯溪 徽州 谢家 八公 三山 弋江 鸠江 雨山 花山 相山 烈山 杜集 永定 新罗 长乐 延平 将乐 光泽 松溪 华安 东阿 东平 安居 大英 阳光 富民 安丘 乐安 乐平 进贤 万年 万载 全南 定南 吉水 永新 永丰 泰和 遂川 安福 莲花 上高 余干 大余 崇义 寻乌 会昌 石城 瑞金 "
+const common = " 山城 洛阳桥 南郊 北郊 东郊 西郊 天桥 平安 长寿 公安 上街 商城 温泉 大方 永安 永康 安康 太平 东方 文明 高明 和平 向阳 前进 友好 红旗 新华 东风 河口 同心 通道 开化 平原 沙河 大名 武功 民和 和顺 城关 中山 金山 凤凰 天水 江口 丰满 文成 新城 新市 临海 海港 南海 西湖 东海 城口 双桥 方城 东明 中原 老城 郊区 矿区 城区 南区 东区 西区 白云 水城 大化 东安 南岸 江北 河东 河西 河北 城中 城东 城西 城北 城南 桥东 桥西 路南 路北 海南 江东 江南 江岸 山海关 青山 长安 东港 西市 北市 东城 西城 新兴 兴安 永和 德安 建设 解放 胜利 东河 西河 南关 北关 二道 东山 南山 北山 西山 东湖 南湖 平房 站前 老边 大东 中站 山阳 市中 金凤 兴庆 青云 站北 宝塔 天元 安宁 安定 平和 安平 五台 大通 大安 建华 文圣 太子 宏伟 立山 千山 明山 大洼 细河 太和 鸡东 让胡 东丽 团结 光明 龙华 坪山 天宁 钟楼 鼓楼 广陵 海陵 高港 宿城 江都 秀洲 婺城 金东 衢江 仙居 大观 宜秀 屯溪 徽州 谢家 八公 三山 弋江 鸠江 雨山 花山 相山 烈山 杜集 永定 新罗 长乐 延平 将乐 光泽 松溪 华安 东阿 东平 安居 大英 阳光 富民 安丘 乐安 乐平 进贤 万年 万载 全南 定南 吉水 永新 永丰 泰和 遂川 安福 莲花 上高 余干 大余 崇义 寻乌 会昌 石城 瑞金 "
 
 // The roles of a place or a day.
 const (
@@ -202,6 +208,7 @@ const (
 	seen
 	lost
 	from
+	other
 )
 
 // cues are words that say what happened at a place.
@@ -210,5 +217,6 @@ var cues = [...]string{
 		seen spotted saw begging found sighted noticed abandoned beggar photographed sleeping_rough noticed met`,
 	lost: `走失 失踪 丢失 走丢 被拐 拐走 拐卖 失散 失联 不见了 被抱走 抱走 被偷 偷走 离家出走 丢了 弄丢 跑丢 找不到 被盗 骗走 被骗 失去联系 走散 被人带走 带走 出走 未归 没回家 下落不明 丢的 人贩子 被抢 抢走 不见的 失踪地 失踪人所在地 寻子 寻女 寻人
 		missing lost disappeared abducted kidnapped vanished last_seen went_missing snatched stolen separated wandered trafficked taken`,
-	from: `老家 籍贯 户籍 原籍 祖籍 家住 家在 来自 口音 乡音 户口 老乡 自称 说是 出生在 出生地 生于 家乡 父母在 住址 家庭住址 现住 hometown accent originally comes_from native_of born_in`,
+	from:  `老家 籍贯 户籍 原籍 祖籍 家住 家在 来自 口音 乡音 户口 老乡 自称 说是 出生在 出生地 生于 家乡 住址 家庭住址 hometown accent originally comes_from native_of born_in`,
+	other: `联系地址 联系人在 联系人 父在 母在 父母在 父母现在 爸爸在 妈妈在 家长在 我在 本人在 我现在 我们在 现居 现住 打工 务工 收废品 做生意 搬到 途经 路过 网传 据传 谣言 不属实 辟谣 假的 有人说 不实 i_live_in lives_in father_lives works_in rumour rumor fake`,
 }

@@ -13,6 +13,7 @@ type mention struct {
 	candidates []candidate
 	chained    bool // a place around it stands beside it
 	role       int
+	near       int // how near the word stands that gives the role; see role
 }
 
 type candidate struct {
@@ -38,11 +39,13 @@ func (r *reader) places() []Place {
 	ms := r.mentions()
 	r.weigh(ms)
 	r.roles(ms)
+	// What is said of a place itself comes before what is said around it.
+	slices.SortStableFunc(ms, func(a, b mention) int { return cmp.Compare(b.near, a.near) })
 	var out []Place
 	a := china()
 	for _, m := range ms {
 		span := r.span(m.from, m.to)
-		role := [...]Role{unsaid: "", seen: Seen, lost: Lost, from: From}[m.role]
+		role := roleNames[m.role]
 		for _, c := range m.candidates {
 			if c.grade >= least {
 				out = append(out, Place{&a.all[c.div], c.grade, role, span})
@@ -51,20 +54,59 @@ func (r *reader) places() []Place {
 	}
 	out = dropCoarse(out)
 	slices.SortStableFunc(out, func(a, b Place) int { return cmp.Compare(a.Role.order(), b.Role.order()) })
+	if len(out) == 0 || out[0].Role.order() > 1 {
+		if p, ok := r.local(); ok {
+			out = append([]Place{p}, out...)
+		}
+	}
 	return out
 }
 
-// order puts what was seen first.
+var roleNames = [...]Role{unsaid: "", seen: Seen, lost: Lost, from: From, other: Other}
+
+// locals are words for places that every town has; they speak of the town of
+// the source.
+var locals = []string{"我市", "我县", "我区", "本地", "本市", "本县", "全市", "市区", "市中心", "县城", "城里", "县医院", "市医院", "人民医院", "火车站", "汽车站", "客运站", "市一中", "市二中", "市三中", "县一中", "县二中", "中学", "小学", "广场", "公园",
+	"天桥", "菜市场", "步行街", "医院", "市政府", "县政府", "派出所", "超市", "路口", "交叉口", "老街", "大桥", "桥头", "桥下", "站前", "夜市", "城南", "城北", "城东", "城西", "镇上", "街上", "商场", "批发市场", "救助站", "福利院", "大学", "市场"}
+
+// local is the place of the source, where the words name none but a local one.
+func (r *reader) local() (Place, bool) {
+	if r.context.Place == "" {
+		return Place{}, false
+	}
+	in := where(r.context.Place)
+	if len(in) == 0 {
+		return Place{}, false
+	}
+	d := in[0]
+	for _, x := range in {
+		if x.Level > d.Level {
+			d = x
+		}
+	}
+	for i := range r.runes {
+		if n, _ := r.any(i, locals...); n > 0 {
+			role, _ := r.role(i, i+n)
+			if role == from || role == other {
+				role = seen
+			}
+			return Place{d, likelyName, roleNames[role], r.span(i, i+n)}, true
+		}
+	}
+	return Place{}, false
+}
+
+// order puts where it happened first.
 func (r Role) order() int {
 	switch r {
-	case Seen:
+	case Seen, Lost:
 		return 0
-	case Lost:
-		return 1
 	case From:
+		return 2
+	case Other:
 		return 3
 	}
-	return 2
+	return 1
 }
 
 // dropCoarse leaves out a place if a finer one inside it, of the same role,
@@ -159,7 +201,7 @@ func join(m, n mention) (mention, bool) {
 		}
 		return kept
 	}
-	joined := mention{from: m.from, to: n.to, chained: true}
+	joined := mention{from: m.from, to: n.to, chained: true, role: max(m.role, n.role), near: max(m.near, n.near)}
 	if joined.candidates = pick(n.candidates, m.candidates); len(joined.candidates) > 0 {
 		return joined, true
 	}
@@ -171,10 +213,11 @@ func join(m, n mention) (mention, bool) {
 var (
 	afterStreet = []string{"路", "街", "大道", "巷", "弄", "胡同", "大桥", "公园", "银行", "牌照", "牌", "啤酒", "时间", "晚报", "日报", "早报", "卫视", "电视台", "网友", "菜", "小吃", "拉面", "火锅", "米粉", "米线", "烧烤", "饭店", "饭馆",
 		"餐馆", "烤鸭", "烧饼", "羊肉串", "号", "航空", "证券", "集团", "公司", "特产", "同城"}
-	stillPlace = []string{"路边", "路上", "路口", "路人", "路段", "街头", "街上", "街边", "街道", "街拍", "街口", "街角", "街心", "巷口", "号码"}
+	stillPlace = []string{"路边", "路上", "路人", "街头", "街上", "街边", "街道", "街拍", "街口", "街角", "街心", "巷口", "号码"}
 	originates = []string{"人口音", "口音", "籍", "腔", "佬", "妹子", "妹", "户口", "话", "老乡", "方言", "乡音", " accent", "的口音", "那边口音", "一带口音", "当地口音"}
 	notPeople  = []string{"人民", "人行", "人流", "人多", "人家", "人才", "人车", "人群", "人潮", "人山", "人贩", "人口", "人工", "人事", "人体", "人气", "人大", "人寿"}
-	not        = []string{"不是", "并非", "不在", "非"}
+	visitors   = []string{"游客", "网友", "记者", "警方", "民警", "公安", "志愿者", "热心人", "市民", "旅客", "媒体"}
+	not        = []string{"不是在", "不是", "并非", "不在", "并不在", "非", "没有人在", "not ", "not in ", "not the ", "not at "}
 	towards    = []string{"开往", "前往", "去往", "飞往", "驶往", "发往", "驶向", "开向"}
 )
 
@@ -183,6 +226,7 @@ func (r *reader) mention(h hit) (mention, bool) {
 	a := china()
 	m := mention{from: h.from, to: h.to}
 	latin := letter(r.runes[h.from])
+	ranked := true
 	rank := -1 // the level that an English word behind the name says, or that it says none
 	if latin {
 		// A short name in small letters is more often another word.
@@ -191,18 +235,22 @@ func (r *reader) mention(h hit) (mention, bool) {
 			return m, false
 		}
 	}
+	if rank >= 0 { // "Weinan district Linwei": the word may belong to the next name
+		ranked = slices.ContainsFunc(h.entries, func(e entry) bool {
+			return e.kind == placeName && a.all[e.value].Current() && a.all[e.value].fits(rank)
+		})
+	}
 	for _, e := range h.entries {
 		d := &a.all[e.value]
 		c := candidate{div: e.value, form: e.form, town: e.kind == townName, weight: 1}
 		switch {
 		case e.kind != placeName && e.kind != townName:
 			continue
-		case e.form == pinyin && rank >= 0:
-			if int(d.Level) != rank && !(rank == int(Prefecture) && d.Level == County && strings.HasSuffix(d.Name, "市")) && !(rank == int(Prefecture) && d.Level == Province) {
-				continue
-			}
+		case e.form == pinyin && rank >= 0 && ranked && !d.fits(rank):
+			continue
+		case e.form == pinyin && rank >= 0 && ranked:
 		case d.Level == Province:
-			c.weight = 12
+			c.weight = 40
 		case d.Level == Prefecture:
 			c.weight = 4
 		case strings.HasSuffix(d.Name, "市"):
@@ -218,6 +266,18 @@ func (r *reader) mention(h hit) (mention, bool) {
 			c.weight *= 0.1
 		}
 		m.candidates = append(m.candidates, c)
+	}
+	// A name of a prefecture is seldom that of a county elsewhere, unless that
+	// is a district of a great city, as 朝阳区 is.
+	if slices.ContainsFunc(m.candidates, func(c candidate) bool {
+		return c.form == short && a.all[c.div].Level == Prefecture && a.all[c.div].Current()
+	}) {
+		for i := range m.candidates {
+			c := &m.candidates[i]
+			if d := &a.all[c.div]; d.Level == County && c.form == short && d.Code[2:4] != "01" && !municipal(d.Code) {
+				c.weight *= 0.1
+			}
+		}
 	}
 	if len(m.candidates) == 0 {
 		return m, false
@@ -245,8 +305,17 @@ func (r *reader) mention(h hit) (mention, bool) {
 		}
 		return false
 	}
-	if before(not) {
+	if before(not) || r.quoted(m.from, m.to) {
 		return m, false
+	}
+	if n, _ := r.any(m.to, visitors...); n > 0 {
+		m.role, m.near = other, 3
+	}
+	if n, _ := r.any(m.to, "女孩", "男孩", "小孩", "孩子", "籍"); n > 0 && m.role == unsaid {
+		m.near = -1
+	}
+	if m.role == from {
+		m.near = 3
 	}
 	if before(towards) {
 		for i := range m.candidates {
@@ -254,6 +323,11 @@ func (r *reader) mention(h hit) (mention, bool) {
 		}
 	}
 	return m, true
+}
+
+// fits reports that an English word for a rank can stand behind the name.
+func (d *Division) fits(rank int) bool {
+	return int(d.Level) == rank || rank == int(Prefecture) && (d.Level == Province || strings.HasSuffix(d.Name, "市"))
 }
 
 // englishRank reads the word for a rank behind an English name and takes it
@@ -352,6 +426,10 @@ func nest(cs []candidate) []candidate {
 			if i != j && a.all[c.div].Level > a.all[o.div].Level && a.all[o.div].Current() && a.all[c.div].Within(&a.all[o.div]) && o.form != full {
 				inside = j
 			}
+			// Of abolished ones with one name in one province the last.
+			if i != j && !a.all[c.div].Current() && !a.all[o.div].Current() && c.form != full && o.form == c.form && a.all[c.div].Code[:2] == a.all[o.div].Code[:2] && (a.all[c.div].To < a.all[o.div].To || a.all[c.div].To == a.all[o.div].To && i > j) {
+				inside = j
+			}
 			// An abolished division beside the current one it became.
 			if i != j && !a.all[c.div].Current() && a.all[o.div].Current() && o.form == c.form && slices.Contains(a.all[c.div].Next, a.all[o.div].Code) {
 				inside = j
@@ -384,8 +462,8 @@ func grade(m mention, support func(*Division) float64) {
 		case m.chained:
 		case c.town:
 			of = townGrade
-		case c.form == full && d.Short == "" && len(d.Name) == 6: // 城区, 郊区, 东区: anywhere
-			of = 0.6
+		case c.form == full && d.Short == "" && len(d.Name) == 6 && d.Level == County: // 城区, 郊区, 东区: anywhere
+			of = commonName
 		case c.form == full:
 		case d.Level < County || c.form == english:
 			of = likelyName + 0.02
@@ -457,63 +535,85 @@ func where(place string) []*Division {
 func (r *reader) roles(ms []mention) {
 	for i := range ms {
 		m := &ms[i]
+		// From one place to another: neither is where it happened.
+		if i > 0 && m.from-ms[i-1].to <= 4 {
+			if n, _ := r.any(ms[i-1].to, "往", "开往", "到", "至", "去", "→", " to ", "-", "—"); n > 0 && ms[i-1].to+n == m.from {
+				before := string(r.runes[max(0, ms[i-1].from-5):ms[i-1].from])
+				for _, w := range []string{"自", "从", "由", "from ", "车", "列车", "次"} {
+					if strings.HasSuffix(before, w) {
+						ms[i-1].role, ms[i-1].near, m.role, m.near = other, 3, other, 3
+					}
+				}
+			}
+		}
 		if m.role == unsaid {
-			m.role = r.role(m.from, m.to)
+			var near int
+			m.role, near = r.role(m.from, m.to)
+			if m.near >= 0 {
+				m.near = near
+			}
 		}
 	}
 }
 
-// role is what the words around runes i to j say happened there.
-func (r *reader) role(i, j int) int {
-	if n := r.wordBefore(i, "from"); n {
-		if role := r.nearest(max(0, i-24), i, i); role == lost {
-			return lost
-		}
-		return from
-	}
+// role is what the words around runes i to j say happened there, and how near
+// they stand: 3 beside it, 2 in its clause, 1 in its sentence, 0 elsewhere.
+func (r *reader) role(i, j int) (role, near int) {
 	start, end := r.clause(i)
-	if role := r.origin(start, i); role != unsaid {
-		return role
+	if r.wordBefore(i, "from") {
+		s := start
+		for s > 0 && !r.sentenceEnd(s-1) && start-s < 40 {
+			s--
+		}
+		if r.nearest(s, i, i, i) == lost {
+			return lost, 3
+		}
+		return from, 3
 	}
-	if role := r.nearestBut(start, end, i, j); role != unsaid {
-		return role
+	if role := r.origin(start, i); role != unsaid {
+		return role, 3
+	}
+	if role := r.nearest(start, end, i, j); role != unsaid {
+		return role, 2
 	}
 	// The next clauses of the sentence, then those before.
 	for k := end + 1; k < len(r.runes) && !r.sentenceEnd(k-1); {
 		s, e := r.clause(k)
-		if role := r.nearestBut(s, e, s, s); role != unsaid {
-			return role
+		if role := r.nearest(s, e, s, s); role != unsaid {
+			return role, 1
 		}
-		if e+1 <= k {
-			break
-		}
-		k = e + 1
+		k = max(k, e) + 1
 	}
 	for k := start - 1; k > 0 && !r.sentenceEnd(k); {
 		s, e := r.clause(k - 1)
-		if role := r.nearestBut(s, e, e, e); role != unsaid {
-			return role
+		if role := r.nearest(s, e, e, e); role != unsaid && role != other {
+			return role, 1
 		}
-		if s-1 >= k {
-			break
-		}
-		k = s - 1
+		k = min(k, s) - 1
 	}
 	said := unsaid
 	for _, c := range r.cues {
-		role := int(c.entries[0].value)
-		if role == from {
-			continue
+		switch role := int(c.entries[0].value); {
+		case role == from || role == other:
+		case said != unsaid && said != role:
+			return r.usual(), 0
+		default:
+			said = role
 		}
-		if said != unsaid && said != role {
-			said = unsaid
-			break
-		}
-		said = role
 	}
 	if said != unsaid {
-		return said
+		return said, 0
 	}
+	return r.usual(), 0
+}
+
+func (r *reader) roleOf(i, j int) int {
+	role, _ := r.role(i, j)
+	return role
+}
+
+// usual is what a text of this kind is about.
+func (r *reader) usual() int {
 	switch r.context.Kind {
 	case "report":
 		return lost
@@ -521,6 +621,35 @@ func (r *reader) role(i, j int) int {
 		return unsaid
 	}
 	return seen
+}
+
+// quoted reports that a name is part of words in quotation marks, such as
+// those printed on a shirt.
+func (r *reader) quoted(from, to int) bool {
+	open := -1
+	for i := from - 1; i >= 0 && i > from-16; i-- {
+		switch r.runes[i] {
+		case '“', '"', '「', '\'':
+			open = i
+		case '”', '」', '\n', '。':
+			return false
+		default:
+			continue
+		}
+		break
+	}
+	if open < 0 {
+		return false
+	}
+	for i := to; i < len(r.runes) && i < to+12; i++ {
+		switch r.runes[i] {
+		case '”', '"', '」', '\'':
+			return true
+		case '，', '。', ',', '\n':
+			return false
+		}
+	}
+	return false
 }
 
 func (r *reader) wordBefore(i int, w string) bool {
@@ -551,27 +680,25 @@ func (r *reader) sentenceEnd(i int) bool {
 	return false
 }
 
-// origin reports a word of origin shortly before rune i, with nothing else
-// said in between.
+// origin reports a word of origin, or for somebody else, shortly before rune
+// i, with nothing else said in between.
 func (r *reader) origin(start, i int) int {
 	for k := len(r.cues) - 1; k >= 0; k-- {
 		c := r.cues[k]
 		if c.to > i || c.from < start || i-c.to > 6 {
 			continue
 		}
-		if int(c.entries[0].value) == from {
-			return from
+		if role := int(c.entries[0].value); role == from || role == other {
+			return role
 		}
 		return unsaid
 	}
 	return unsaid
 }
 
-func (r *reader) nearest(start, end, i int) int { return r.nearestBut(start, end, i, i) }
-
-// nearestBut is the role of the word of the clause that is nearest to runes i
+// nearest is the role of the word of the clause that is nearest to runes i
 // to j; words behind count as nearer, as in 在…走失.
-func (r *reader) nearestBut(start, end, i, j int) int {
+func (r *reader) nearest(start, end, i, j int) int {
 	role, best := unsaid, 1<<30
 	for _, c := range r.cues {
 		if c.from < start || c.to > end || c.entries[0].value == int32(from) {

@@ -38,7 +38,7 @@ func (r *reader) times() ([]Moment, []AgeFact) {
 			ages = append(ages, ageRead{from: i, to: m.to, born: m.Dates, isBirth: true})
 			ms = append(ms, Moment{m.Dates, From, span})
 		} else {
-			role := [...]Role{unsaid: "", seen: Seen, lost: Lost, from: ""}[r.role(i, m.to)]
+			role := [...]Role{unsaid: "", seen: Seen, lost: Lost, from: "", other: Other}[r.roleOf(i, m.to)]
 			ms = append(ms, Moment{m.Dates, role, span})
 		}
 		i = max(i+1, m.to)

@@ -439,7 +439,7 @@ func short(name string) string {
 		return ""
 	}
 	s := rank.ReplaceAllString(name, "")
-	if strings.HasSuffix(name, "自治区") || strings.HasSuffix(name, "自治州") || strings.HasSuffix(name, "自治县") || strings.HasSuffix(name, "自治旗") {
+	if strings.HasSuffix(name, "自治区") || strings.HasSuffix(name, "自治州") || strings.HasSuffix(name, "自治县") || strings.HasSuffix(name, "自治旗") || strings.HasSuffix(name, "族区") {
 		for {
 			t := people.ReplaceAllString(s, "")
 			if utf8.RuneCountInString(t) < 2 {
