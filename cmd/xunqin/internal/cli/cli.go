@@ -107,6 +107,7 @@ type commands struct {
 	Routes    routesCmd    `cmd:"" help:"List the desk's routes and who may call them."`
 	Bench     benchCmd     `cmd:"" help:"Measure the program on invented data."`
 	Compare   compareCmd   `cmd:"" help:"Say whether one picture shows another, or a part of it."`
+	Facts     factsCmd     `cmd:"" help:"Say what the words of posts say: places, time, age, sex; JSON lines in, one answer a line."`
 	Doctor    doctorCmd    `cmd:"" help:"Say what is missing before real sources."`
 }
 
