@@ -1,0 +1,98 @@
+package cli
+
+import (
+	"bytes"
+	"encoding/json"
+	"image"
+	"image/color"
+	"image/draw"
+	"image/jpeg"
+	"io"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"xunqin/cmd/xunqin/internal/locale"
+)
+
+func drawnPicture(seed uint64) *image.RGBA {
+	r := rand.New(rand.NewPCG(seed, 1911))
+	m := image.NewRGBA(image.Rect(0, 0, 600, 450))
+	draw.Draw(m, m.Rect, image.NewUniform(color.RGBA{90, 120, 150, 255}), image.Point{}, draw.Src)
+	for i := range 260 {
+		size := max(4, 450*(3+r.IntN(22))/(60+i*2))
+		at := image.Pt(r.IntN(600), r.IntN(450))
+		c := color.RGBA{byte(r.IntN(220)), byte(r.IntN(220)), byte(r.IntN(220)), 255}
+		draw.Draw(m, image.Rect(0, 0, size, size/(1+r.IntN(3))+2).Add(at), image.NewUniform(c), image.Point{}, draw.Src)
+	}
+	for i := range m.Pix { // grain, without which a picture like this is cut into pieces
+		m.Pix[i] = byte(max(0, min(255, int(m.Pix[i])+r.IntN(41)-20)))
+	}
+	return m
+}
+
+func savePicture(t *testing.T, path string, m image.Image) {
+	t.Helper()
+	var b bytes.Buffer
+	if err := jpeg.Encode(&b, m, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, b.Bytes(), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestCompareTellsKindAndPlace(t *testing.T) {
+	dir := t.TempDir()
+	m := drawnPicture(1)
+	savePicture(t, filepath.Join(dir, "known.jpg"), m)
+	savePicture(t, filepath.Join(dir, "other.jpg"), drawnPicture(2))
+	page := image.NewRGBA(image.Rect(0, 0, 800, 900))
+	draw.Draw(page, page.Rect, image.White, image.Point{}, draw.Src)
+	draw.Draw(page, image.Rect(100, 200, 610, 560), m, image.Pt(40, 50), draw.Src)
+	savePicture(t, filepath.Join(dir, "poster.jpg"), page)
+
+	compare := func(args ...string) (int, string) {
+		var out bytes.Buffer
+		e := &Env{Stdout: &out, Stderr: io.Discard, Dir: dir, Lang: locale.English, Now: time.Now}
+		return Run(t.Context(), e, append([]string{"compare"}, args...)), out.String()
+	}
+	status, text := compare("poster.jpg", "known.jpg", "--json")
+	var got comparison
+	if err := json.Unmarshal([]byte(text), &got); status != 0 || err != nil {
+		t.Fatalf("%d %v\n%s", status, err, text)
+	}
+	if got.Kind != "inside" || !got.Found || got.Evidence == nil || got.Geometry == nil {
+		t.Fatal(text)
+	}
+	for i, want := range [4][2]int{{100, 200}, {610, 200}, {610, 560}, {100, 560}} {
+		if dx, dy := got.Geometry.Query[i][0]-want[0], got.Geometry.Query[i][1]-want[1]; dx*dx+dy*dy > 12*12 {
+			t.Errorf("outlined at %v", got.Geometry.Query)
+			break
+		}
+	}
+	for _, c := range []struct{ query, want string }{
+		{"known.jpg", "The very same file."},
+		{"other.jpg", "Nothing in common was found."},
+	} {
+		if status, text := compare(c.query, "known.jpg"); status != 0 || strings.TrimSpace(text) != c.want {
+			t.Errorf("%s: %d %q", c.query, status, text)
+		}
+	}
+	if status, _ := compare("none.jpg", "known.jpg"); status != 1 {
+		t.Errorf("a file that is not there: %d", status)
+	}
+}
+
+func TestBenchMatchNeedsASet(t *testing.T) {
+	e := &Env{Stdout: io.Discard, Stderr: io.Discard, Dir: t.TempDir(), Lang: locale.English, Now: time.Now}
+	if status := Run(t.Context(), e, []string{"bench", "match"}); status != 2 {
+		t.Errorf("%d", status)
+	}
+	if status := Run(t.Context(), e, []string{"bench", "hamming", "folder"}); status != 2 {
+		t.Errorf("%d", status)
+	}
+}
