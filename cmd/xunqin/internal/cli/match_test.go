@@ -29,7 +29,7 @@ func drawnPicture(seed uint64) *image.RGBA {
 		draw.Draw(m, image.Rect(0, 0, size, size/(1+r.IntN(3))+2).Add(at), image.NewUniform(c), image.Point{}, draw.Src)
 	}
 	for i := range m.Pix { // grain, without which a picture like this is cut into pieces
-		m.Pix[i] = byte(max(0, min(255, int(m.Pix[i])+r.IntN(41)-20)))
+		m.Pix[i] = byte(max(0, min(255, int(m.Pix[i])+r.IntN(101)-50)))
 	}
 	return m
 }
