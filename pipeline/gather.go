@@ -40,35 +40,86 @@ func (p *Pipeline) Gather(ctx context.Context, job gatherJob, try int, done done
 		}
 		defer leave()
 	}
+	// What became of a photo is recorded when the next one is done, so that little is fetched twice after a kill; of the last
+	// one it is recorded together with the post's own step, and most posts have one.
 	var again error
+	var last *outcome
 	kept := false
 	for _, ph := range photos {
 		if ph.State != record.PhotoWanted {
 			continue
 		}
-		err := p.gatherPhoto(ctx, src, ph, try)
+		if err := last.record(ctx, p); err != nil {
+			return err
+		}
+		last = nil
+		o, err := p.gatherPhoto(ctx, src, ph, try)
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case err == nil:
-			kept = true
+			kept, last = true, o
 		default:
 			again = err
 		}
 	}
-	if again != nil {
-		if kept {
-			if err := p.pass(ctx, post.ID, "", func(*sql.Tx) error { return nil }); err != nil {
+	if again == nil {
+		err := p.pass(ctx, post.ID, record.StepGathered, func(tx *sql.Tx) error {
+			if err := last.in(tx); err != nil {
 				return err
 			}
-		}
-		var r *crawler.Refusal
-		if errors.As(again, &r) && r.RetryAfter.After(p.Now()) {
-			return later{r.RetryAfter.Sub(p.Now())}
-		}
-		return again
+			return done(tx)
+		})
+		last.settle(err)
+		return err
 	}
-	return p.pass(ctx, post.ID, record.StepGathered, done)
+	if err := last.record(ctx, p); err != nil {
+		return err
+	}
+	if kept {
+		if err := p.pass(ctx, post.ID, "", func(*sql.Tx) error { return nil }); err != nil {
+			return err
+		}
+	}
+	var r *crawler.Refusal
+	if errors.As(again, &r) && r.RetryAfter.After(p.Now()) {
+		return later{r.RetryAfter.Sub(p.Now())}
+	}
+	return again
+}
+
+// outcome is what became of a photo: a change to be recorded, and what has to go when it is not. A nil one is none.
+type outcome struct {
+	change func(tx *sql.Tx) error // record.ErrStale: the photo is not wanted any more
+	undo   func()
+	stale  bool
+}
+
+// in makes the change within a transaction, which may run more than once.
+func (o *outcome) in(tx *sql.Tx) error {
+	if o == nil {
+		return nil
+	}
+	err := o.change(tx)
+	o.stale = errors.Is(err, record.ErrStale)
+	return ignore(err, record.ErrStale)
+}
+
+// settle follows the transaction's end. After an error nobody knows whether it was committed: what it named is left to Sweep.
+func (o *outcome) settle(err error) {
+	if o != nil && o.undo != nil && err == nil && o.stale {
+		o.undo()
+	}
+}
+
+// record makes the change in a transaction of its own.
+func (o *outcome) record(ctx context.Context, p *Pipeline) error {
+	if o == nil {
+		return nil
+	}
+	err := p.Records.Tx(ctx, o.in)
+	o.settle(err)
+	return err
 }
 
 // pass hands a post on to Relate.
@@ -89,14 +140,15 @@ func (p *Pipeline) pass(ctx context.Context, post, step string, done done) error
 	})
 }
 
-// gatherPhoto keeps or refuses one photo. An error means that it may come right later.
-func (p *Pipeline) gatherPhoto(ctx context.Context, src record.Source, ph record.Photo, try int) error {
-	refuse := func(why string) error {
-		return p.Records.Tx(ctx, func(tx *sql.Tx) error { return p.Records.RefusePhoto(ctx, tx, ph.ID, why) })
+// gatherPhoto fetches one photo and makes what is kept of it, or says why it is refused. An error means that it may come right
+// later.
+func (p *Pipeline) gatherPhoto(ctx context.Context, src record.Source, ph record.Photo, try int) (*outcome, error) {
+	refuse := func(why string) (*outcome, error) {
+		return &outcome{change: func(tx *sql.Tx) error { return p.Records.RefusePhoto(ctx, tx, ph.ID, why) }}, nil
 	}
 	buried, err := p.Records.Buried(ctx, nil, record.TombURL, p.mark(record.TombURL, ph.URL))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if buried {
 		return refuse("erased")
@@ -109,35 +161,31 @@ func (p *Pipeline) gatherPhoto(ctx context.Context, src record.Source, ph record
 	case errors.Is(err, crawler.ErrNoContact):
 		return refuse("no-contact")
 	case err != nil:
-		return err
+		return nil, err
 	}
 	ready, err := p.prepare(ctx, got)
 	var bad *photo.Refused
 	if errors.As(err, &bad) {
 		broken := bad.Reason == photo.Truncated || bad.Reason == photo.Corrupt || bad.Reason == photo.TimedOut
 		if broken && try == 1 {
-			return err // perhaps the transfer's fault: once more
+			return nil, err // perhaps the transfer's fault: once more
 		}
 		return refuse(bad.Reason)
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
 	buried, err = p.Records.Buried(ctx, nil, record.TombBytes, p.mark(record.TombBytes, string(ready.SHA256[:])))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if buried {
 		return refuse("erased")
 	}
 	if err := p.store(ctx, ready, &ph); err != nil {
-		return err
+		return nil, err
 	}
-	err = p.Records.Tx(ctx, func(tx *sql.Tx) error { return p.Records.KeepPhoto(ctx, tx, ph) })
-	if err != nil {
-		p.discard(ctx, ph)
-	}
-	return ignore(err, record.ErrStale)
+	return &outcome{change: func(tx *sql.Tx) error { return p.Records.KeepPhoto(ctx, tx, ph) }, undo: func() { p.discard(ctx, ph) }}, nil
 }
 
 // fetchPhoto tries a photo's addresses in turn and gives the first answer; the error is that of the address that may

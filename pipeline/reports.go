@@ -85,7 +85,7 @@ func (p *Pipeline) AddReport(ctx context.Context, actor string, r record.Report,
 		return p.addPhotos(ctx, tx, actor, "report-added", id, rows)
 	})
 	if err != nil {
-		p.discardAll(ctx, rows)
+		p.discardRefused(ctx, rows, err)
 		return "", nil, err
 	}
 	return id, problems, nil
@@ -168,6 +168,14 @@ func (p *Pipeline) addPhotos(ctx context.Context, tx *sql.Tx, actor, action, id 
 		return err
 	}
 	return p.Records.Audit(ctx, tx, actor, action, id, fmt.Sprintf("photos %d", len(rows)))
+}
+
+// discardRefused deletes the pictures of rows that were refused. After any other error nobody knows whether they were committed:
+// they are left to Sweep.
+func (p *Pipeline) discardRefused(ctx context.Context, rows []record.Photo, err error) {
+	if errors.Is(err, record.ErrExists) || errors.Is(err, record.ErrStale) {
+		p.discardAll(ctx, rows)
+	}
 }
 
 func (p *Pipeline) discardAll(ctx context.Context, rows []record.Photo) {

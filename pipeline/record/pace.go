@@ -18,13 +18,21 @@ import (
 type Pace struct {
 	Store *Store
 	Log   *slog.Logger // may be nil
+
+	once sync.Once
+	free *crawler.MemoryPace // of hosts without a pause
 }
 
 // askAgain is how long to wait where all turns of a host are taken.
 const askAgain = 20 * time.Millisecond
 
-// Acquire implements crawler.Pace.
+// Acquire implements crawler.Pace. Without a pause, which only hosts of this machine itself can have, turns are counted in this
+// process and cost no write.
 func (p *Pace) Acquire(ctx context.Context, host string, rate crawler.Rate) (func(time.Time), error) {
+	if rate.Pause() == 0 {
+		p.once.Do(func() { p.free = crawler.NewMemoryPace(p.Store.Now) })
+		return p.free.Acquire(ctx, host, rate)
+	}
 	holder := NewID()
 	for {
 		slot, wait, err := p.try(ctx, host, holder, rate)
