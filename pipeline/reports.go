@@ -109,7 +109,7 @@ func (p *Pipeline) changeReport(ctx context.Context, actor string, r record.Repo
 		return p.addPhotos(ctx, tx, actor, "report-changed", r.ID, rows)
 	})
 	if err != nil {
-		p.discardAll(ctx, rows)
+		p.discardRefused(ctx, rows, err)
 		return nil, false, err
 	}
 	return problems, true, nil
