@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"runtime/debug"
 	"strings"
 
 	"golang.org/x/sync/errgroup"
@@ -34,6 +36,9 @@ func (c *serveCmd) runAlone(ctx context.Context, e *Env, o app.Options) error {
 
 func (c *serveCmd) serve(ctx context.Context, e *Env, a *app.App) error {
 	a.Works = true
+	if err := boundMemory(ctx, a); err != nil {
+		return err
+	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return a.Serve(ctx, app.ServeOptions{Listen: c.Listen, Proxy: c.Proxy}) })
 	g.Go(func() error { return listen(ctx, a, e.texts, e.Log) })
@@ -62,6 +67,23 @@ func (c *serveCmd) demo(ctx context.Context, e *Env, o app.Options) (err error) 
 	return c.serve(ctx, e, a)
 }
 
+// memory is what the program may use beside its index before the collector works harder: it is to stay within half a gigabyte
+// however large the pictures are.
+const memory = 400 << 20
+
+// boundMemory sets the collector's soft limit, unless the environment has set one.
+func boundMemory(ctx context.Context, a *app.App) error {
+	if os.Getenv("GOMEMLIMIT") != "" {
+		return nil
+	}
+	info, err := a.Index.Info(ctx)
+	if err != nil {
+		return err
+	}
+	debug.SetMemoryLimit(memory + 64*info.Prints)
+	return nil
+}
+
 type workCmd struct{}
 
 func (c *workCmd) runAlone(ctx context.Context, e *Env, o app.Options) error {
@@ -70,6 +92,9 @@ func (c *workCmd) runAlone(ctx context.Context, e *Env, o app.Options) error {
 		return err
 	}
 	a.Works = true
+	if err := boundMemory(ctx, a); err != nil {
+		return errors.Join(err, a.Close())
+	}
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return a.Work(gctx) })
 	g.Go(func() error { return listen(gctx, a, e.texts, e.Log) })
