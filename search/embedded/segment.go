@@ -9,6 +9,7 @@ import (
 	"io"
 	"math/bits"
 	"os"
+	"runtime"
 	"sync"
 
 	"xunqin/search"
@@ -131,8 +132,8 @@ type part interface {
 	size(word uint32) int
 	// having calls with the picture of each point that has the word, in order and dead ones left out, until it returns false.
 	having(word uint32, call func(picture int) bool) bool
-	// meet appends the meetings of a query's point with the points of one word.
-	meet(to []meeting, word uint32, q *queryPoint) []meeting
+	// meet appends the meetings of a query's point with the points of words, NearWords at most.
+	meet(to []meeting, words []uint32, q *queryPoint) []meeting
 	// number is the number of a picture in its class.
 	number(picture int) int64
 }
@@ -154,20 +155,34 @@ func (s *segment) having(word uint32, call func(int) bool) bool {
 	return true
 }
 
-func (s *segment) meet(to []meeting, word uint32, q *queryPoint) []meeting {
-	from, end := s.span(word)
-	heads := s.heads[half*from : half*end]
-	for i := from; len(heads) >= half; i, heads = i+1, heads[half:] {
-		n := distance(heads, q.desc[0], q.desc[1])
-		if n > search.MaxDistance { // as of nearly all that are not the same
-			continue
+func (s *segment) meet(to []meeting, words []uint32, q *queryPoint) []meeting {
+	// Where the words are and what is there is read before it is needed, for all of them at once: memory is waited for one time
+	// instead of nineteen.
+	var spans [search.WordBits + 1][2]int
+	touched := byte(0)
+	for i, w := range words {
+		spans[i][0], spans[i][1] = s.span(w)
+	}
+	for _, span := range spans[:len(words)] {
+		if span[0] < span[1] {
+			touched ^= s.heads[half*span[0]]
 		}
-		n += distance(s.rests[half*i:half*i+half], q.desc[2], q.desc[3])
-		if n > search.MaxDistance {
-			continue
-		}
-		if p := s.picture(i); !s.dead.has(p) {
-			to = append(to, q.meeting(p, i, n, s.angles[i], s.levels[i]))
+	}
+	runtime.KeepAlive(touched)
+	for _, span := range spans[:len(words)] {
+		heads := s.heads[half*span[0] : half*span[1]]
+		for i := span[0]; len(heads) >= half; i, heads = i+1, heads[half:] {
+			n := distance(heads, q.desc[0], q.desc[1])
+			if n > search.MaxDistance { // as of nearly all that are not the same
+				continue
+			}
+			n += distance(s.rests[half*i:half*i+half], q.desc[2], q.desc[3])
+			if n > search.MaxDistance {
+				continue
+			}
+			if p := s.picture(i); !s.dead.has(p) {
+				to = append(to, q.meeting(p, i, n, s.angles[i], s.levels[i]))
+			}
 		}
 	}
 	return to

@@ -205,23 +205,25 @@ func (b *ballot) count(ctx context.Context, to *best, points []queryPoint) error
 	stop := stopWords{most: search.StopWord(b.live()), stop: make(map[uint32]bool)}
 	met := make([]int, len(points)) // by point: how many pictures it meets
 	all := make([][]meeting, len(parts))
+	near := make([]uint32, 0, search.WordBits+1)
 	last := make([][maxPictures]int32, len(parts)) // by picture: the last point that met it + 1
 	for i := range points {
 		if i%64 == 0 && ctx.Err() != nil {
 			return ctx.Err()
 		}
+		near = near[:0]
 		for _, w := range search.NearWords(points[i].word) {
-			if stop.has(parts, w) {
-				continue
+			if !stop.has(parts, w) {
+				near = append(near, w)
 			}
-			for n, p := range parts {
-				from := len(all[n])
-				all[n] = p.meet(all[n], w, &points[i])
-				for _, m := range all[n][from:] {
-					if l := &last[n][m.picture]; *l != int32(i+1) {
-						*l = int32(i + 1)
-						met[i]++
-					}
+		}
+		for n, p := range parts {
+			from := len(all[n])
+			all[n] = p.meet(all[n], near, &points[i])
+			for _, m := range all[n][from:] {
+				if l := &last[n][m.picture]; *l != int32(i+1) {
+					*l = int32(i + 1)
+					met[i]++
 				}
 			}
 		}
@@ -373,17 +375,18 @@ func (t *tail) having(word uint32, call func(int) bool) bool {
 	return true
 }
 
-func (t *tail) meet(to []meeting, word uint32, q *queryPoint) []meeting {
+func (t *tail) meet(to []meeting, words []uint32, q *queryPoint) []meeting {
 	if t.words == nil {
 		return to
 	}
-	for i := t.words[word].last; i > 0; i = t.points[i-1].next {
-		p := &t.points[i-1]
-		n := distance(p.desc[:half], q.desc[0], q.desc[1]) + distance(p.desc[half:], q.desc[2], q.desc[3])
-		if n > search.MaxDistance || t.gone[p.picture] {
-			continue
+	for _, w := range words {
+		for i := t.words[w].last; i > 0; i = t.points[i-1].next {
+			p := &t.points[i-1]
+			n := distance(p.desc[:half], q.desc[0], q.desc[1]) + distance(p.desc[half:], q.desc[2], q.desc[3])
+			if n <= search.MaxDistance && !t.gone[p.picture] {
+				to = append(to, q.meeting(int(p.picture), int(i), n, p.angle, p.level))
+			}
 		}
-		to = append(to, q.meeting(int(p.picture), int(i), n, p.angle, p.level))
 	}
 	return to
 }

@@ -99,8 +99,12 @@ func TestOneBatchMakesManySegments(t *testing.T) {
 	docs := motifs(0, 40)
 	put(t, x, docs...)
 	put(t, x, docs...) // nothing new in it
+	var numbered int
+	if err := x.read.QueryRowContext(t.Context(), `SELECT next FROM classes`).Scan(&numbered); err != nil || numbered != 40 {
+		t.Errorf("%d pictures were numbered, want 40 (%v)", numbered, err)
+	}
 	if n := x.votes[ballotKey{"f/1", search.KindPost}].live(); n != 40 {
-		t.Errorf("%d pictures, want 40", n)
+		t.Errorf("%d pictures live, want 40", n)
 	}
 	wantRecognised(t, x, docs)
 }
@@ -368,9 +372,12 @@ func TestFailedChangeLeavesNoSegment(t *testing.T) {
 	dir := t.TempDir()
 	x := openSmall(t, filepath.Join(dir, "index"))
 	put(t, x, motifs(0, 2)...)
-	if _, err := x.write.ExecContext(t.Context(), `CREATE TRIGGER fails BEFORE UPDATE ON meta BEGIN SELECT raise(ABORT, 'full'); END`); err != nil {
-		t.Fatal(err)
+	statement := func(s string) {
+		if _, err := x.write.ExecContext(t.Context(), s); err != nil {
+			t.Fatal(err)
+		}
 	}
+	statement(`CREATE TRIGGER fails BEFORE UPDATE ON meta BEGIN SELECT raise(ABORT, 'full'); END`)
 	if err := x.Put(t.Context(), motif(2)); err == nil {
 		t.Fatal("put, though nothing could be written")
 	}
