@@ -1,6 +1,7 @@
 package facts
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -12,6 +13,7 @@ type ageRead struct {
 	min, max int   // months
 	born     Dates // of a birthday
 	isBirth  bool
+	zodiac   int // of the year of birth, from 1 for the rat
 	when     int // to what it refers: atPost, atLoss, unsaid
 }
 
@@ -52,10 +54,28 @@ func (r *reader) age(i int) (ageRead, bool) {
 		word     string
 		min, max int
 	}{
-		{"新生儿", 0, 1}, {"新生婴儿", 0, 1}, {"刚出生", 0, 1}, {"出生不久", 0, 3}, {"未满周岁", 0, 11}, {"不满周岁", 0, 11}, {"不到一岁", 0, 11}, {"不足一岁", 0, 11}, {"未满一岁", 0, 11}, {"满月", 0, 1}, {"半岁", 4, 8}, {"半周岁", 4, 8}, {"几个月大", 2, 11}, {"几个月的", 2, 11}, {"十来岁", 8 * 12, 13*12 + 11}, {"十几岁", 11 * 12, 19*12 + 11}, {"十多岁", 10 * 12, 16*12 + 11},
-		{"几岁", 2 * 12, 9*12 + 11}, {"小学一年级", 5 * 12, 8*12 + 11},
+		{"才生下来", 0, 1}, {"刚生下", 0, 1}, {"脐带", 0, 1}, {"半个月", 0, 1}, {"百日", 2, 4}, {"百天", 2, 4}, {"小学一年级", 6 * 12, 8*12 - 1}, {"新生儿", 0, 1}, {"新生婴儿", 0, 1}, {"刚出生", 0, 1}, {"出生不久", 0, 3}, {"未满周岁", 0, 11}, {"不满周岁", 0, 11}, {"不到一岁", 0, 11}, {"不足一岁", 0, 11}, {"未满一岁", 0, 11}, {"满月", 0, 1}, {"半岁", 4, 8}, {"半周岁", 4, 8}, {"几个月大", 2, 11}, {"几个月的", 2, 11}, {"十来岁", 8 * 12, 13*12 + 11}, {"十几岁", 11 * 12, 19*12 + 11}, {"十多岁", 10 * 12, 16*12 + 11},
+		{"几岁", 2 * 12, 9*12 + 11}, {"大班", 5 * 12, 6*12 + 11}, {"中班", 4 * 12, 5*12 + 11}, {"学前班", 5 * 12, 7*12 - 1}, {"初一", 12 * 12, 14*12 - 1}, {"初二", 13 * 12, 15*12 - 1}, {"初三", 14 * 12, 16*12 - 1},
 	} {
 		if r.has(i, w.word) {
+			switch w.word {
+			case "半个月", "百日", "百天":
+				if !r.infant(i) || r.rune(i+len([]rune(w.word))) == '前' {
+					return a, false
+				}
+			case "初一", "初二", "初三":
+				if n, _ := r.any(i+2, "学生", "女生", "男生", "年级", "（", "的学", "上学", "，女", "，男"); n == 0 && !r.labelled(i, "上", "读", "念") {
+					return a, false
+				}
+			case "大班", "中班":
+				if !r.labelled(i, "幼儿园", "上", "读") {
+					return a, false
+				}
+			case "几岁":
+				if r.labelled(i, "问") {
+					return a, false
+				}
+			}
 			to := i + len([]rune(w.word))
 			if n, _ := r.any(to, "时", "的时候", "酒"); n > 0 && w.word == "满月" {
 				return a, false
@@ -71,6 +91,9 @@ func (r *reader) age(i int) (ageRead, bool) {
 	}
 	if digit(r.rune(k-1)) || r.rune(k-1) == '.' && digit(r.rune(k-2)) {
 		return a, false
+	}
+	if z := strings.IndexRune("鼠牛虎兔龙蛇马羊猴鸡狗猪", r.rune(i+1)); r.rune(i) == '属' && z >= 0 && !r.posted.IsZero() {
+		return ageRead{from: i, to: i + 2, zodiac: z/3 + 1}, true
 	}
 	lo, to, ok := r.num(k)
 	hi := lo
@@ -121,6 +144,21 @@ func (r *reader) age(i int) (ageRead, bool) {
 		}
 		return r.aged(a), true
 	}
+	if n, _ := r.any(after, "年级"); n > 0 && lo >= 1 && hi <= 6 {
+		a.to = after + n
+		a.min, a.max = 12*(lo+5), 12*(hi+7)-1
+		return r.aged(a), true
+	}
+	if n, _ := r.any(after, "sui", "碎", "嵗"); n > 0 && lo <= 17 {
+		a.to, a.min, a.max = after+n, 12*lo, 12*hi+11
+		return r.guessed(a, lo == hi), true
+	}
+	if r.labelled(i, "年龄", "年纪", "岁数") && lo > 0 && hi <= 17 && r.rune(after) != '岁' {
+		if n, _ := r.any(after, "个", "月", "天", "年", "周"); n == 0 {
+			a.to, a.min, a.max = to, 12*lo, 12*hi+11
+			return r.guessed(a, lo == hi), true
+		}
+	}
 	switch {
 	case r.rune(after) == '岁':
 		a.to = after + 1
@@ -146,6 +184,9 @@ func (r *reader) age(i int) (ageRead, bool) {
 		}
 		if nominal {
 			a.min, a.max = 12*max(0, lo-2), 12*max(0, hi-1)+11
+			if half {
+				a.max += 6
+			}
 			return r.aged(a), true
 		}
 		return r.guessed(a, lo == hi && !half), true
@@ -174,11 +215,26 @@ func (r *reader) age(i int) (ageRead, bool) {
 			a.to++
 		}
 		return r.aged(a), true
+	case (r.has(after, "天") || r.has(after, "日")) && lo < 100 && r.infant(i) && (r.guess(i) || r.has(i-2, "出生") || r.has(i-1, "才")) && !r.has(after+1, "前"):
+		return r.aged(ageRead{from: i, to: after + 1, min: max(0, (lo-5)/31), max: (hi+5)/28 + 1}), true
+	case r.has(after, "周大") || r.has(after, "周的") || r.has(after, "星期大"):
+		n, _ := r.any(after, "周大", "周的", "星期大")
+		return r.aged(ageRead{from: i, to: after + n, min: max(0, (lo-1)/5), max: hi/4 + 1}), lo < 60
 	case r.has(after, "天大") || r.has(after, "天的女婴") || r.has(after, "天的男婴") || r.has(after, "天的婴") || r.has(after, "多天大"):
 		a.to = after + 2
 		return r.aged(ageRead{from: i, to: a.to, min: lo / 31, max: hi/28 + 1}), lo < 300
 	}
 	return r.englishAge(i, i)
+}
+
+// infant reports that the sentence around rune i speaks of an infant.
+func (r *reader) infant(i int) bool {
+	for k := max(0, i-30); k < min(len(r.runes), i+20); k++ {
+		if n, _ := r.any(k, "婴", "弃", "早产"); n > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // guess reports that a word before rune i says that the number is a guess.
@@ -221,7 +277,7 @@ func (r *reader) aged(a ageRead) ageRead {
 	start, _ := r.clause(a.from)
 	before := string(r.runes[max(start, a.from-6):a.from])
 	switch {
-	case strings.Contains(before, "现年"), strings.Contains(before, "今年"), strings.Contains(before, "现在"), strings.Contains(before, "如今"), strings.Contains(before, "现已"), strings.Contains(before, "now"):
+	case strings.Contains(before, "现年"), strings.Contains(before, "今年"), strings.Contains(before, "现在"), strings.Contains(before, "如今"), strings.Contains(before, "现已"), strings.Contains(before, "now"), strings.Contains(before, "已经"), strings.Contains(before, "至今"):
 		a.when = atPost
 	case strings.Contains(before, "时年"), strings.Contains(before, "当时"), strings.Contains(before, "走失时"), strings.Contains(before, "失踪时"), strings.Contains(before, "丢失时"), strings.Contains(before, "被拐时"), strings.Contains(before, "那年"):
 		a.when = atLoss
@@ -253,6 +309,9 @@ func (r *reader) englishAge(i, from int) (ageRead, bool) {
 				a.to, a.max = e, 12*hi+11
 			}
 		}
+		if n, _ := r.any(r.blank(end), "day", "week", "month", "hour"); n > 0 {
+			return r.englishAge(k, from)
+		}
 		return r.guessed(a, a.max == 12*v+11), true
 	}
 	lo, to, ok := r.count(i)
@@ -269,6 +328,14 @@ func (r *reader) englishAge(i, from int) (ageRead, bool) {
 	for r.rune(k) == ' ' || r.rune(k) == '-' {
 		k++
 	}
+	if r.has(to, "-ish") {
+		to += 4
+		k = to
+	}
+	if lo > 0 && hi <= 17 && r.bare(i, to) {
+		a.to, a.min, a.max = to, 12*lo, 12*hi+11
+		return r.guessed(a, lo == hi), true
+	}
 	unit, end := r.word(k)
 	for r.rune(end) == ' ' || r.rune(end) == '-' || r.rune(end) == '/' || r.rune(end) == '.' {
 		end++
@@ -280,18 +347,30 @@ func (r *reader) englishAge(i, from int) (ageRead, bool) {
 	}
 	switch unit {
 	case "year", "years", "yr", "yrs":
+		if !is && lo <= 17 && r.bareBefore(i) && old != "ago" && old != "later" && old != "before" {
+			is, oldEnd = true, end
+		}
 	case "y", "yo":
 		if unit == "y" && !r.has(end, "o") {
 			return a, false
 		}
 		is, oldEnd = true, max(oldEnd, end)
 	case "month", "months", "mo", "mos":
-		if !is {
+		if !is && (!r.bareBefore(i) || old == "ago" || old == "later" || old == "before") {
 			return a, false
 		}
-		a.to, a.min, a.max = oldEnd, max(0, lo-1), hi+1
+		if is {
+			end = oldEnd
+		}
+		a.to, a.min, a.max = end, max(0, lo-1), hi+1
+		if r.guess(i) {
+			a.min, a.max = max(0, lo-3), hi+4
+		}
 		return r.aged(a), true
 	case "week", "weeks", "day", "days":
+		if w, _ := r.word(from); w == "age" || w == "aged" {
+			is, oldEnd = true, end
+		}
 		if !is {
 			return a, false
 		}
@@ -307,55 +386,171 @@ func (r *reader) englishAge(i, from int) (ageRead, bool) {
 	return r.guessed(a, lo == hi), true
 }
 
+// young are words for a child before a bare number: "a boy of about 7".
+var young = []string{"boy", "girl", "child", "kid", "son", "daughter", "brother", "sister", "toddler", "baby", "boys", "girls", "she is", "he is", "she was", "he was", "is", "was", "then", "looks", "looked", "age", "aged"}
+
+// bareBefore reports that a word for a child stands before a number of years.
+func (r *reader) bareBefore(i int) bool {
+	before := string(r.runes[max(0, i-24):i])
+	if k := strings.LastIndexAny(before, ".;!?\n"); k >= 0 && !strings.HasSuffix(before, "approx. ") {
+		before = before[k+1:]
+	}
+	for _, w := range young[:10] {
+		if strings.Contains(before, w) {
+			return true
+		}
+	}
+	return false
+}
+
+// bare reports that the number at runes i to j, which has no unit, is an age:
+// a word for a child, or a guess that is a sentence, stands before it.
+func (r *reader) bare(i, j int) bool {
+	if c := r.rune(j); letter(c) || digit(c) || c == ':' || c == '/' || c == '%' || c == '.' && digit(r.rune(j+1)) || c == '-' && (digit(r.rune(j+1)) || letter(r.rune(j+1)) && !r.has(j, "-ish")) {
+		return false
+	}
+	if han(r.rune(r.blank(j))) || han(r.rune(j)) {
+		return false
+	}
+	w, _ := r.word(r.blank(j))
+	switch w {
+	case "cm", "kg", "am", "pm", "p", "a", "o", "m", "days", "day", "weeks", "week", "hours", "hour", "years", "year", "months", "month", "minutes", "times", "people", "children", "kids", "men", "women", "boys", "girls", "of", "metres", "meters", "feet", "yuan", "km", "st", "th":
+		return false
+	}
+	for k := range englishMonths {
+		if w == englishMonths[k] || len(w) == 3 && w == englishMonths[k][:3] {
+			return false
+		}
+	}
+	guess := false
+	k := i
+	for range 4 {
+		for k > 0 && strings.ContainsRune(" ,(:~-;=?\"", r.rune(k-1)) {
+			guess = guess || r.rune(k-1) == '~'
+			k--
+		}
+		start := k
+		for letter(r.rune(start - 1)) {
+			start--
+		}
+		switch w := string(r.runes[start:k]); {
+		case w == "" && r.has(k-7, "approx."):
+			guess, start = true, k-7
+		case w == "":
+			return guess
+		case slices.Contains(young, w):
+			return true
+		case w == "about", w == "around", w == "approximately", w == "approx", w == "roughly", w == "maybe", w == "perhaps", w == "looks":
+			guess = true
+		case w == "of", w == "a", w == "nearly", w == "almost", w == "or", w == "only", w == "just", w == "some":
+		default:
+			return guess && (r.rune(j) == '.' || r.rune(j) == ',' || r.rune(j) == 0)
+		}
+		if r.rune(start-1) == '.' {
+			return guess
+		}
+		k = start
+	}
+	return false
+}
+
 // grown are who is not the child, as they stand behind an age.
 var grown = []string{"妇女", "妇人", "男子", "女子", "男人", "女人", "老人", "老太", "老头", "老汉", "大爷", "大妈", "大叔", "阿姨", "中年", "母亲", "父亲", "妈妈", "爸爸", "老妇", "婆婆", "爷爷", "奶奶", "man", "woman", "adult", "lady", "mother", "father", "大人", "乞丐", "残疾男", "壮年", "青年"}
 
-// childAges are the ages of the child: those of grown people beside it are
-// left out.
+// childAges are the ages of the child: those of grown people beside it, and
+// those that are denied, are left out. An age refers to the time of what
+// happened, or to the day of the post where the words say that it is that of
+// today.
 func (r *reader) childAges(read []ageRead, ms []Moment) []AgeFact {
-	var lossDay Dates
-	for _, m := range ms {
-		if m.Role == Lost {
-			lossDay = m.Dates
-			break
-		}
+	event := Dates{}
+	if m := (Facts{Moments: ms}).Time(); m != nil {
+		event = m.Dates
 	}
+	today := Dates{}
+	if !r.posted.IsZero() {
+		today = oneDay(r.posted)
+	}
+	if !event.Known() && r.context.Kind != "report" {
+		event = today
+	}
+	institution := r.institution()
 	young := slices.ContainsFunc(read, func(a ageRead) bool { return !a.isBirth && a.max < 18*12 })
 	var out []AgeFact
 	for _, a := range read {
-		if !a.isBirth && a.min >= 15*12 {
-			tail := string(r.runes[a.to:min(len(r.runes), a.to+10)])
-			if end := strings.IndexAny(tail, "，。,.；;！\n"); end >= 0 {
-				tail = tail[:end]
-			}
-			adult := slices.ContainsFunc(grown, func(w string) bool { return strings.Contains(tail, w) })
-			if adult || young && a.when != atPost {
-				continue
-			}
-		}
 		f := AgeFact{Words: r.span(a.from, a.to)}
 		switch {
+		case r.denied(a.from):
+			continue
 		case a.isBirth:
-			at := Dates{}
-			if !r.posted.IsZero() {
-				at = oneDay(r.posted)
+			f.Age = bornAge(a.born, today)
+			if institution {
+				f.Max = 12 * oldest
 			}
-			f.Age = bornAge(a.born, at)
-		case a.when == atLoss && !lossDay.From.IsZero():
-			f.Age = Age{a.min, a.max, lossDay}
-		case a.when == atLoss && r.context.Kind == "report":
-			f.Age = Age{Min: a.min, Max: a.max}
+		case a.zodiac > 0:
+			born, ok := zodiac(a.zodiac, event)
+			if !ok {
+				continue
+			}
+			f.Age = bornAge(born, event)
 		default:
-			f.Age = Age{Min: a.min, Max: a.max}
-			if !r.posted.IsZero() {
-				f.At = oneDay(r.posted)
+			if a.min >= 15*12 {
+				tail := string(r.runes[a.to:min(len(r.runes), a.to+10)])
+				if end := strings.IndexAny(tail, "，。,.；;！\n"); end >= 0 {
+					tail = tail[:end]
+				}
+				adult := slices.ContainsFunc(grown, func(w string) bool { return strings.Contains(tail, w) })
+				if adult || young && a.min >= 18*12 && a.when != atPost {
+					continue
+				}
+			}
+			f.Age = Age{a.min, a.max, event}
+			if a.when == atPost {
+				f.At = today
 			}
 		}
 		out = append(out, f)
 	}
 	// A birthday says more than an age.
-	slices.SortStableFunc(out, func(a, b AgeFact) int { return (a.Max-a.Min)/12 - (b.Max-b.Min)/12 })
+	slices.SortStableFunc(out, func(a, b AgeFact) int { return cmp.Compare((a.Max-a.Min)/12, (b.Max-b.Min)/12) })
 	return out
+}
+
+// denied reports that rune i follows a word that denies.
+func (r *reader) denied(i int) bool {
+	for _, w := range []string{"不是", "并非", "非", "not "} {
+		if n := len([]rune(w)); r.has(i-n, w) && i >= n {
+			return true
+		}
+	}
+	return false
+}
+
+// institution reports that the text is of a home, which sets birthdays.
+func (r *reader) institution() bool {
+	for i := range r.runes {
+		if n, _ := r.any(i, "福利院", "孤儿院", "入院", "院名", "福利中心", "暂定", "出生日期定为", "民政局", "捡拾", "orphanage", "assigned", "welfare institute"); n > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// zodiac is the last lunar year of an animal in which a child was born that
+// was out at the time of the event.
+func zodiac(animal int, event Dates) (Dates, bool) {
+	if event.To.IsZero() {
+		return Dates{}, false
+	}
+	for y := event.To.Year(); y > event.To.Year()-12; y-- {
+		if (y-4)%12+1 != animal {
+			continue
+		}
+		d, ok := lunar(y, 0, 0, false)
+		if ok && d.From.Before(event.From) {
+			return d, true
+		}
+	}
+	return Dates{}, false
 }
 
 // bornAge is the age at a day of somebody born in an interval.

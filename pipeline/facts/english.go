@@ -1,13 +1,14 @@
 package facts
 
 import (
+	"slices"
 	"strings"
 	"time"
 )
 
 var englishMonths = []string{"january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december"}
 var englishDays = []string{"monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"}
-var englishNumbers = []string{"zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen"}
+var englishNumbers = []string{"zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty"}
 
 // word is the Latin word at rune i, and where it ends.
 func (r *reader) word(i int) (string, int) {
@@ -89,14 +90,17 @@ func (r *reader) englishDay(i int) (read, bool) {
 	}
 	w, to := r.word(i)
 	if w == "in" || w == "since" || w == "year" {
+		if next, _ := r.word(r.blank(to)); slices.Contains([]string{"spring", "summer", "autumn", "fall", "winter"}, next) {
+			return r.englishDay(r.blank(to))
+		}
 		if y, end, ok := r.num(r.blank(to)); ok && digit(r.rune(r.blank(to))) && y > 1950 && y <= 2100 && !digit(r.rune(end)) {
 			d, ok := solar(y, 0, 0)
-			return read{d, end, false}, ok
+			return read{Dates: d, to: end}, ok
 		}
 		if n, _ := r.any(r.blank(to), "early ", "late "); n > 0 {
 			if y, end, ok := r.num(r.blank(to) + n); ok && y > 1950 {
 				d, ok := solar(y, 0, 0)
-				return read{d, end, false}, ok
+				return read{Dates: d, to: end}, ok
 			}
 		}
 	}
@@ -109,14 +113,14 @@ func (r *reader) englishDay(i int) (read, bool) {
 				}
 				if y, end, ok := r.num(n); ok && y > 1950 {
 					d, ok := festivals[k].in(y)
-					return read{d, end, false}, ok
+					return read{Dates: d, to: end}, ok
 				}
 				if r.wordBefore(i, "last") && !p.IsZero() {
 					d, ok := festivals[k].in(p.Year())
 					if ok && d.From.After(p) {
 						d, ok = festivals[k].in(p.Year() - 1)
 					}
-					return read{d, to, false}, ok
+					return read{Dates: d, to: to}, ok
 				}
 			}
 		}
@@ -131,11 +135,11 @@ func (r *reader) englishDay(i int) (read, bool) {
 	monday := -(int(p.Weekday()) + 6) % 7
 	switch w {
 	case "yesterday":
-		return read{at(-1), to, true}, true
+		return read{Dates: at(-1), to: to, exact: true}, true
 	case "today":
-		return read{at(0), to, true}, true
-	case "tonight":
-		return read{hours(at(0), 17, 30), to, false}, true
+		return read{Dates: at(0), to: to, exact: true}, true
+	case "tonight", "nite":
+		return r.clockAfter(read{Dates: at(0), to: to, exact: true}, hours(at(0), 17, 30), true), true
 	case "this", "last", "on":
 		next, end := r.word(r.blank(to))
 		for k, name := range englishDays {
@@ -147,40 +151,57 @@ func (r *reader) englishDay(i int) (read, bool) {
 				if w == "last" { // the last one, or that of last week
 					d.From = at(min(monday+k-7, -1)).From
 					if now := at(monday + k); now.From.Before(at(0).From) {
-						return read{Dates{at(monday + k - 7).From, now.To}, end, false}, true
+						return read{Dates: Dates{at(monday + k - 7).From, now.To}, to: end}, true
 					}
 				}
-				return read{d, end, true}, true
+				return read{Dates: d, to: end, exact: true}, true
 			}
 		}
 		switch w + " " + next {
 		case "last night":
-			return r.clockAfter(read{at(-1), end, true}, hours(at(-1), 17, 30), true), true
+			return r.clockAfter(read{Dates: at(-1), to: end, exact: true}, hours(at(-1), 17, 30), true), true
 		case "this morning":
-			return r.clockAfter(read{at(0), end, true}, hours(at(0), 4, 13), false), true
+			return r.clockAfter(read{Dates: at(0), to: end, exact: true}, hours(at(0), 4, 13), false), true
 		case "this afternoon":
-			return r.clockAfter(read{at(0), end, true}, hours(at(0), 12, 19), true), true
+			return r.clockAfter(read{Dates: at(0), to: end, exact: true}, hours(at(0), 12, 19), true), true
 		case "this evening":
-			return r.clockAfter(read{at(0), end, true}, hours(at(0), 16, 25), true), true
+			return r.clockAfter(read{Dates: at(0), to: end, exact: true}, hours(at(0), 16, 25), true), true
 		case "this week":
-			return read{Dates{at(monday).From, at(0).To}, end, false}, true
+			return read{Dates: Dates{at(monday).From, at(0).To}, to: end}, true
 		case "last week":
-			return read{Dates{at(monday - 7).From, at(monday - 1).To}, end, false}, true
+			return read{Dates: Dates{at(monday - 7).From, at(monday - 1).To}, to: end}, true
 		case "last weekend":
-			return read{Dates{at(monday - 2).From, at(monday - 1).To}, end, false}, true
+			return read{Dates: Dates{at(monday - 2).From, at(monday - 1).To}, to: end}, true
 		case "last month":
-			return read{months(p.Year(), int(p.Month())-1, int(p.Month())-1), end, false}, true
+			return read{Dates: months(p.Year(), int(p.Month())-1, int(p.Month())-1), to: end}, true
 		case "this month":
-			return read{Dates{months(p.Year(), int(p.Month()), int(p.Month())).From, at(0).To}, end, false}, true
+			return read{Dates: Dates{months(p.Year(), int(p.Month()), int(p.Month())).From, at(0).To}, to: end}, true
 		case "last year":
-			return read{months(p.Year()-1, 1, 12), end, false}, true
+			return read{Dates: months(p.Year()-1, 1, 12), to: end}, true
 		case "this year":
-			return read{Dates{months(p.Year(), 1, 12).From, at(0).To}, end, false}, true
+			return read{Dates: Dates{months(p.Year(), 1, 12).From, at(0).To}, to: end}, true
+		}
+		return read{}, false
+	case "just":
+		if r.has(r.blank(to), "now") {
+			return read{Dates: Dates{p.Add(-6 * time.Hour), p.Add(time.Minute)}, to: r.blank(to) + 3}, true
+		}
+		return read{}, false
+	case "between", "from":
+		// between 3 and 5 April 2014
+		first, end, ok := r.num(r.blank(to))
+		n, _ := r.any(r.blank(end), "and ", "to ")
+		if !ok || n == 0 || first < 1 || first > 31 {
+			return read{}, false
+		}
+		last, ok := r.englishDay(r.blank(end) + n)
+		if d, exists := solar(last.From.Year(), int(last.From.Month()), first); ok && exists && last.exact && d.From.Before(last.From) {
+			return read{Dates: Dates{d.From, last.To}, to: last.to}, true
 		}
 		return read{}, false
 	case "the":
 		if r.has(r.blank(to), "day before yesterday") {
-			return read{at(-2), r.blank(to) + len("day before yesterday"), true}, true
+			return read{Dates: at(-2), to: r.blank(to) + len("day before yesterday"), exact: true}, true
 		}
 	}
 	for k, name := range englishDays {
@@ -189,7 +210,7 @@ func (r *reader) englishDay(i int) (read, bool) {
 			if d.From.After(p) {
 				d = at(monday + k - 7)
 			}
-			return read{d, to, true}, true
+			return read{Dates: d, to: to, exact: true}, true
 		}
 	}
 	return r.englishAgo(i)
@@ -204,7 +225,7 @@ func (r *reader) englishYear(month, day, to int) (read, bool) {
 	}
 	if y, end, ok := r.num(k); ok && digit(r.rune(k)) && end-k == 4 && y >= 1900 && y <= 2100 {
 		d, ok := solar(y, month, day)
-		return read{d, end, day > 0}, ok
+		return read{Dates: d, to: end, exact: day > 0}, ok
 	}
 	if r.posted.IsZero() {
 		return read{}, false
@@ -213,7 +234,7 @@ func (r *reader) englishYear(month, day, to int) (read, bool) {
 	if ok && d.From.After(r.posted) {
 		d, ok = solar(r.posted.Year()-1, month, day)
 	}
-	return read{d, to, day > 0}, ok
+	return read{Dates: d, to: to, exact: day > 0}, ok
 }
 
 // englishAgo reads "two days ago".
@@ -234,17 +255,17 @@ func (r *reader) englishAgo(i int) (read, bool) {
 	p := r.posted
 	switch strings.TrimSuffix(unit, "s") {
 	case "minute":
-		return read{Dates{p.Add(-time.Duration(v+15) * time.Minute), p}, end, false}, true
+		return read{Dates: Dates{p.Add(-time.Duration(v+15) * time.Minute), p}, to: end}, true
 	case "hour":
-		return read{Dates{p.Add(-time.Duration(v+1) * time.Hour), p.Add(-time.Duration(v-1) * time.Hour)}, end, false}, true
+		return read{Dates: Dates{p.Add(-time.Duration(v+1) * time.Hour), p.Add(-time.Duration(v-1) * time.Hour)}, to: end}, true
 	case "day":
-		return read{oneDay(p.AddDate(0, 0, -v)), end, true}, true
+		return read{Dates: oneDay(p.AddDate(0, 0, -v)), to: end, exact: true}, true
 	case "week":
-		return read{Dates{oneDay(p.AddDate(0, 0, -7*v-3)).From, oneDay(p.AddDate(0, 0, -7*v+3)).To}, end, false}, true
+		return read{Dates: Dates{oneDay(p.AddDate(0, 0, -7*v-3)).From, oneDay(p.AddDate(0, 0, -7*v+3)).To}, to: end}, true
 	case "month":
-		return read{Dates{oneDay(p.AddDate(0, -v, -15)).From, oneDay(p.AddDate(0, -v, 15)).To}, end, false}, true
+		return read{Dates: Dates{oneDay(p.AddDate(0, -v, -15)).From, oneDay(p.AddDate(0, -v, 15)).To}, to: end}, true
 	case "year":
-		return read{Dates{oneDay(p.AddDate(-v, -8, 0)).From, oneDay(p.AddDate(-v, 8, 0)).To}, end, false}, true
+		return read{Dates: Dates{oneDay(p.AddDate(-v, -8, 0)).From, oneDay(p.AddDate(-v, 8, 0)).To}, to: end}, true
 	}
 	return read{}, false
 }

@@ -119,6 +119,9 @@ const longest = 64 << 10
 // text with more is a list, and says nothing of one child.
 const most = 64
 
+// long is the age of a day from which it is more likely that of a loss.
+const long = 2 * 365 * day
+
 // Read is what text says. posted is when it was written, to which "yesterday"
 // and "five years old" refer; with a zero posted they say nothing. It never
 // fails, costs some tens of microseconds for an ordinary post, and reads no
@@ -135,8 +138,13 @@ func Read(text string, posted time.Time, c Context) Facts {
 	}
 	r.hide(f.Masked)
 	r.scan()
-	f.Places = r.places()
 	f.Moments, f.Ages = r.times()
+	// Who writes of a day years ago writes of a loss.
+	if m := f.Time(); m != nil && !r.posted.IsZero() && r.posted.Sub(m.To) > long {
+		r.old = true
+		f.Moments, f.Ages = r.times()
+	}
+	f.Places = r.places()
 	f.Sex, f.SexAt = r.sex()
 	f.Height = r.height()
 	f.Notes = r.notes()
@@ -149,6 +157,7 @@ type reader struct {
 	text    string
 	context Context
 	posted  time.Time
+	old     bool  // the text is about a day long ago
 	hits    []hit // places, and other words that speak of a person, in order
 	cues    []hit
 	clauses []int // where each clause ends
@@ -190,7 +199,7 @@ func (r *reader) scan() {
 			i++
 			continue
 		}
-		if !han(c) && (!letter(c) || letter(r.rune(i-1))) {
+		if !han(c) && c < 0x1f000 && (!letter(c) || letter(r.rune(i-1))) {
 			i++
 			continue
 		}
@@ -222,14 +231,16 @@ func (r *reader) scan() {
 }
 
 // AgeOn is the range of ages, in whole months, that the text leaves open for a
-// day: what all its ages agree on, or else the widest. Without an age it is
-// everything.
+// day: what its ages agree on, or else, as of several children, all that any of
+// them says. Without an age it is everything.
 func (f Facts) AgeOn(t time.Time) (youngest, eldest int) {
 	eldest = 12 * oldest
 	for i, a := range f.Ages {
 		lo, hi := a.On(t)
-		if i > 0 && (lo > eldest || hi < youngest) {
-			return min(lo, youngest), max(hi, eldest)
+		common := min(hi, eldest) - max(lo, youngest)
+		if i > 0 && 2*common < min(hi-lo, eldest-youngest) {
+			youngest, eldest = min(lo, youngest), max(hi, eldest)
+			continue
 		}
 		youngest, eldest = max(youngest, lo), min(eldest, hi)
 	}

@@ -58,7 +58,7 @@ func fold(s string) folded {
 		case r == '’' || r == '‘':
 			r = '\''
 		case r >= 0x3000 && r <= 0x30ff: // Chinese punctuation
-		case r == utf8.RuneError, unicode.In(r, unicode.Cf, unicode.Mn):
+		case r == utf8.RuneError, unicode.In(r, unicode.Cf, unicode.Mn, unicode.Me):
 			continue
 		default:
 			if f := norm.NFKC.PropertiesString(s[i:]).Decomposition(); len(f) > 0 {

@@ -117,6 +117,10 @@ var words = sync.OnceValue(func() *lexicon {
 			if letter(rune(name[0])) {
 				form = english
 			}
+			// A spot says the city: its county is known to those who know the city.
+			if a.all[v].Level == County {
+				v = a.all[v].parent
+			}
 			x.add(strings.ReplaceAll(name, "_", " "), entry{placeName, form, v})
 		}
 	}
@@ -172,7 +176,7 @@ var names = []struct{ code, names string }{
 	{"110101", "王府井 天安门 东直门 簋街"}, {"110102", "西单"}, {"110105", "三里屯 国贸桥 望京 双井桥 潘家园"}, {"110108", "中关村 五道口 公主坟 魏公村"}, {"110106", "北京西站 北京南站 六里桥"},
 	{"310101", "外滩 南京东路步行街"}, {"310104", "徐家汇 上海南站"}, {"310115", "陆家嘴"}, {"310106", "上海火车站 静安寺"}, {"310112", "莘庄 虹桥火车站"}, {"310110", "五角场"},
 	{"440106", "岗顶 天河城 体育西路 石牌桥 珠江新城 广州东站"}, {"440104", "北京路步行街 广州火车站"}, {"440103", "上下九 陈家祠"}, {"440111", "三元里"}, {"440113", "广州南站"},
-	{"440304", "华强北 福田口岸 车公庙"}, {"440303", "罗湖口岸 罗湖火车站"}, {"440309", "深圳北站"}, {"510104", "春熙路 天府广场 盐市口"}, {"510105", "宽窄巷子"}, {"500103", "解放碑 洪崖洞 朝天门"}, {"500106", "三峡广场"},
+	{"440304", "华强北 车公庙"}, {"440309", "深圳北站"}, {"510104", "春熙路 天府广场 盐市口"}, {"510105", "宽窄巷子"}, {"500103", "解放碑 洪崖洞 朝天门"}, {"500106", "三峡广场"},
 	{"500105", "观音桥步行街"}, {"420106", "户部巷 黄鹤楼 武昌火车站"}, {"420102", "江汉路步行街"}, {"420111", "光谷步行街 光谷广场"}, {"420103", "汉口火车站"}, {"320104", "夫子庙"}, {"320508", "观前街 山塘街"}, {"330102", "杭州火车站"},
 	{"610102", "西安火车站"}, {"430102", "长沙火车站"}, {"430103", "黄兴路步行街"}, {"410103", "郑州火车站 二七广场"}, {"370102", "泉城广场"}, {"210102", "沈阳站"}, {"210103", "中街步行街"}, {"350203", "鼓浪屿 曾厝垵"}, {"530102", "南屏街"},
 }
@@ -191,7 +195,7 @@ var abbreviations = map[rune]string{
 }
 
 // noPlaces hold names of divisions and are none.
-const noPlaces = `公安局 公安部 公安厅 公安机关 公安民警 公安分局 报公安 公安干警 大方地 平安夜 平安回家 平安归来 平安无事 保平安 祝平安 平安健康 平安喜乐 平平安安 一路平安 平安是福 平安! 平安。 长寿面
+const noPlaces = `看不见 听不见 不见得 丢人 丢脸 公安局 公安部 公安厅 公安机关 公安民警 公安分局 报公安 公安干警 大方地 平安夜 平安回家 平安归来 平安无事 保平安 祝平安 平安健康 平安喜乐 平平安安 一路平安 平安是福 平安! 平安。 长寿面
 	中山装 中山路 中山大道 中山公园 中山大学 中山陵 孙中山 北京时间 北京烤鸭 北京路 北京东路 北京西路 南京路 南京东路 南京西路 上海路 重庆路 天津路 广州路 长沙路 沈阳路 武汉路 大连路 青岛路 成都路 西藏路 西藏北路 西藏南路 四川北路 四川路 河南路 河南中路 福建路 浙江路 江西路 湖北路 山东路 广东路
 	兰州拉面 兰州牛肉面 沙县小吃 重庆火锅 重庆小面 桂林米粉 新疆羊肉串 新疆大盘鸡 云南白药 云南米线 过桥米线 青岛啤酒 哈尔滨啤酒 燕京啤酒 天津包子 东北人 杭州小笼包 扬州炒饭 柳州螺蛳粉 武汉热干面 长沙臭豆腐 金华火腿 阳澄湖 东北菜 湖南菜 四川菜 川菜馆 湘菜馆 南昌拌粉 道口烧鸡 德州扒鸡 西安肉夹馍
 	上街买 上街乞讨 上街要 上街讨 上街头 上街道 商城门口 商城里 商城广场 商城附近 大型商城 小商品商城 百货商城 购物商城 温泉酒店 泡温泉 新华书店 新华社 新华网 新华字典 东方红 向阳花 友好医院 和平共处 文明城市 同心协力 长江 长安街 长安汽车 东风汽车 解放军 红旗车 红旗轿车 金水桥
@@ -214,9 +218,9 @@ const (
 // cues are words that say what happened at a place.
 var cues = [...]string{
 	seen: `看到 看见 遇到 遇见 碰到 碰见 见到 见过 发现 乞讨 要饭 讨饭 讨钱 要钱 流浪 卖艺 卖花 卖唱 行乞 乞儿 小乞丐 拍到 拍的 拍摄 偶遇 出现 捡到 拾到 捡拾 收容 救助 街拍 随手拍 目击 被弃 弃婴 遗弃 跪在 跪着 坐在 蹲在 躺在 趴在 摄于 拍于 今在 现在 现身 街边
-		seen spotted saw begging found sighted noticed abandoned beggar photographed sleeping_rough noticed met`,
-	lost: `走失 失踪 丢失 走丢 被拐 拐走 拐卖 失散 失联 不见了 被抱走 抱走 被偷 偷走 离家出走 丢了 弄丢 跑丢 找不到 被盗 骗走 被骗 失去联系 走散 被人带走 带走 出走 未归 没回家 下落不明 丢的 人贩子 被抢 抢走 不见的 失踪地 失踪人所在地 寻子 寻女 寻人
-		missing lost disappeared abducted kidnapped vanished last_seen went_missing snatched stolen separated wandered trafficked taken`,
+		seen spotted saw begging found sighted noticed photo_taken picture_taken abandoned beggar photographed sleeping_rough noticed met`,
+	lost: `离家 没回 没回来 没有回来 未回 未返 不见 挤散 冲散 失于 丢 接走 抱养 领走 卖到 走失 失踪 丢失 走丢 被拐 拐走 拐卖 失散 失联 不见了 被抱走 抱走 被偷 偷走 离家出走 丢了 弄丢 跑丢 找不到 被盗 骗走 被骗 失去联系 走散 被人带走 带走 出走 未归 没回家 下落不明 丢的 人贩子 被抢 抢走 不见的 失踪地 失踪人所在地 寻子 寻女 寻人
+		missing lost disappeared abducted kidnapped vanished last_seen went_missing snatched stolen separated wandered trafficked gone taken_away taken_from was_taken`,
 	from:  `老家 籍贯 户籍 原籍 祖籍 家住 家在 来自 口音 乡音 户口 老乡 自称 说是 出生在 出生地 生于 家乡 住址 家庭住址 hometown accent originally comes_from native_of born_in`,
 	other: `联系地址 联系人在 联系人 父在 母在 父母在 父母现在 爸爸在 妈妈在 家长在 我在 本人在 我现在 我们在 现居 现住 打工 务工 收废品 做生意 搬到 途经 路过 网传 据传 谣言 不属实 辟谣 假的 有人说 不实 i_live_in lives_in father_lives works_in rumour rumor fake`,
 }

@@ -202,6 +202,14 @@ func join(m, n mention) (mention, bool) {
 		return kept
 	}
 	joined := mention{from: m.from, to: n.to, chained: true, role: max(m.role, n.role), near: max(m.near, n.near)}
+	for _, c := range m.candidates { // the same name twice: Suzhou (宿州)
+		if slices.ContainsFunc(n.candidates, func(o candidate) bool { return o.div == c.div && (o.form == pinyin) != (c.form == pinyin) }) {
+			joined.candidates = append(joined.candidates, c)
+		}
+	}
+	if len(joined.candidates) > 0 {
+		return joined, true
+	}
 	if joined.candidates = pick(n.candidates, m.candidates); len(joined.candidates) > 0 {
 		return joined, true
 	}
@@ -216,8 +224,8 @@ var (
 	stillPlace = []string{"路边", "路上", "路人", "街头", "街上", "街边", "街道", "街拍", "街口", "街角", "街心", "巷口", "号码"}
 	originates = []string{"人口音", "口音", "籍", "腔", "佬", "妹子", "妹", "户口", "话", "老乡", "方言", "乡音", " accent", "的口音", "那边口音", "一带口音", "当地口音"}
 	notPeople  = []string{"人民", "人行", "人流", "人多", "人家", "人才", "人车", "人群", "人潮", "人山", "人贩", "人口", "人工", "人事", "人体", "人气", "人大", "人寿"}
-	visitors   = []string{"游客", "网友", "记者", "警方", "民警", "公安", "志愿者", "热心人", "市民", "旅客", "媒体"}
-	not        = []string{"不是在", "不是", "并非", "不在", "并不在", "非", "没有人在", "not ", "not in ", "not the ", "not at "}
+	visitors   = []string{"游客", "网友", "记者", "志愿者", "热心人", "市民", "旅客", "媒体"}
+	not        = []string{"不是在", "不是", "并非", "不在", "并不在", "非", "（今", "今属", "现属", "现为", "还叫", "原名", "(今", "没有人在", "not ", "not in ", "not the ", "not at "}
 	towards    = []string{"开往", "前往", "去往", "飞往", "驶往", "发往", "驶向", "开向"}
 )
 
@@ -280,6 +288,9 @@ func (r *reader) mention(h hit) (mention, bool) {
 		}
 	}
 	if len(m.candidates) == 0 {
+		return m, false
+	}
+	if n, _ := r.any(r.blank(m.to), "road", "street", "rd", "st ", "avenue", "duck", "opera", "beer", "style", "lu "); latin && n > 0 {
 		return m, false
 	}
 	if !latin && m.candidates[0].form != full {
@@ -430,6 +441,10 @@ func nest(cs []candidate) []candidate {
 			if i != j && !a.all[c.div].Current() && !a.all[o.div].Current() && c.form != full && o.form == c.form && a.all[c.div].Code[:2] == a.all[o.div].Code[:2] && (a.all[c.div].To < a.all[o.div].To || a.all[c.div].To == a.all[o.div].To && i > j) {
 				inside = j
 			}
+			// 盘县 is said of 盘县 before 盘县特区.
+			if i != j && !a.all[c.div].Current() && c.form == short && o.form == full && !c.town && !o.town && a.all[c.div].Code[:2] == a.all[o.div].Code[:2] {
+				inside = j
+			}
 			// An abolished division beside the current one it became.
 			if i != j && !a.all[c.div].Current() && a.all[o.div].Current() && o.form == c.form && slices.Contains(a.all[c.div].Next, a.all[o.div].Code) {
 				inside = j
@@ -463,6 +478,8 @@ func grade(m mention, support func(*Division) float64) {
 		case c.town:
 			of = townGrade
 		case c.form == full && d.Short == "" && len(d.Name) == 6 && d.Level == County: // 城区, 郊区, 东区: anywhere
+			of = commonName
+		case c.form == full && (d.Short == "老城" || d.Short == "新城" || d.Short == "开发"):
 			of = commonName
 		case c.form == full:
 		case d.Level < County || c.form == english:
@@ -579,7 +596,7 @@ func (r *reader) role(i, j int) (role, near int) {
 	// The next clauses of the sentence, then those before.
 	for k := end + 1; k < len(r.runes) && !r.sentenceEnd(k-1); {
 		s, e := r.clause(k)
-		if role := r.nearest(s, e, s, s); role != unsaid {
+		if role := r.nearest(s, e, s, s); role != unsaid && role != other {
 			return role, 1
 		}
 		k = max(k, e) + 1
@@ -619,6 +636,9 @@ func (r *reader) usual() int {
 		return lost
 	case "":
 		return unsaid
+	}
+	if r.old {
+		return lost
 	}
 	return seen
 }
@@ -672,6 +692,11 @@ func (r *reader) clause(i int) (start, end int) {
 	return start, end
 }
 
+func (r *reader) clauseEnd(i int) int {
+	_, end := r.clause(i)
+	return end
+}
+
 func (r *reader) sentenceEnd(i int) bool {
 	switch r.rune(i) {
 	case '。', '！', '？', '!', '?', '\n', '.', 0:
@@ -688,7 +713,10 @@ func (r *reader) origin(start, i int) int {
 		if c.to > i || c.from < start || i-c.to > 6 {
 			continue
 		}
-		if role := int(c.entries[0].value); role == from || role == other {
+		switch role := int(c.entries[0].value); {
+		case role == other && r.nearest(i, r.clauseEnd(i), i, i) == seen: // 我在…看到
+			return unsaid
+		case role == from || role == other:
 			return role
 		}
 		return unsaid
@@ -701,7 +729,7 @@ func (r *reader) origin(start, i int) int {
 func (r *reader) nearest(start, end, i, j int) int {
 	role, best := unsaid, 1<<30
 	for _, c := range r.cues {
-		if c.from < start || c.to > end || c.entries[0].value == int32(from) {
+		if c.from < start || c.to > end || c.entries[0].value == int32(from) || c.entries[0].value == int32(other) && c.from >= j {
 			continue
 		}
 		d := 2 * (c.from - j)

@@ -1,9 +1,11 @@
 package facts
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // read is an interval and the rune behind its words.
@@ -11,12 +13,14 @@ type read struct {
 	Dates
 	to    int
 	exact bool // a day that a time of day can make finer
+	void  bool // the words name a day that there is none of
 }
 
 // times are the moments and ages that the text names.
 func (r *reader) times() ([]Moment, []AgeFact) {
 	var ms []Moment
 	var ages []ageRead
+	nearness := map[Span]int{}
 	for i := 0; i < len(r.runes) && len(ms)+len(ages) < most; {
 		c := r.runes[i]
 		if !begins(c) && !(letter(c) && !letter(r.rune(i-1))) {
@@ -34,27 +38,48 @@ func (r *reader) times() ([]Moment, []AgeFact) {
 			continue
 		}
 		span := r.span(i, m.to)
-		if r.born(i, m.to) {
+		if m.void || !r.posted.IsZero() && m.From.After(r.posted.Add(day)) {
+			i = max(i+1, m.to)
+			continue
+		}
+		if r.filed(i, m.to) {
+			ms = append(ms, Moment{m.Dates, Other, span})
+		} else if r.born(i, m.to) {
 			ages = append(ages, ageRead{from: i, to: m.to, born: m.Dates, isBirth: true})
 			ms = append(ms, Moment{m.Dates, From, span})
 		} else {
-			role := [...]Role{unsaid: "", seen: Seen, lost: Lost, from: "", other: Other}[r.roleOf(i, m.to)]
-			ms = append(ms, Moment{m.Dates, role, span})
+			said, near := r.role(i, m.to)
+			nearness[span] = near
+			ms = append(ms, Moment{m.Dates, [...]Role{unsaid: "", seen: Seen, lost: Lost, from: "", other: ""}[said], span})
 		}
 		i = max(i+1, m.to)
 	}
 	slices.SortStableFunc(ms, func(a, b Moment) int {
-		if o := a.Role.order() - b.Role.order(); o != 0 {
-			return o
-		}
-		return 0
+		return cmp.Or(cmp.Compare(a.Role.order(), b.Role.order()), cmp.Compare(nearness[b.Words], nearness[a.Words]))
 	})
 	return ms, r.childAges(ages, ms)
 }
 
 // begins reports that an age or a time may begin with c.
 func begins(c rune) bool {
-	return digit(c) || strings.ContainsRune("一二三四五六七八九十两〇零半几大昨今前去上本这正腊冬闰农阴旧春除元端中重清国儿劳周星礼刚现目近最年暑寒夏秋虚满当凌早下晚傍深圣平情妇教小七光双过当新出周初婴未不", c)
+	return digit(c) || strings.ContainsRune("一二三四五六七八九十两〇零半几大昨今前去上本这正腊冬闰农阴旧春除元端中重清国儿劳周星礼刚现目近最年暑寒夏秋虚满当凌早下晚傍深圣平情妇教小七光双过当新出周初婴未不属才脐百学寻噚尋琴立谷清火约", c)
+}
+
+// filed reports that the time at runes i to j is of a notice or a file, not of
+// what happened.
+func (r *reader) filed(i, j int) bool {
+	if n, _ := r.any(r.blank(j), "发布", "发帖", "公告", "入院", "登记", "注册", "上传", "报案", "立案", "转发", "发，", "（北京时间）发"); n > 0 {
+		if m, _ := r.any(r.blank(j)+n, "日期", "时间", "于", "："); m == 0 {
+			return true
+		}
+	}
+	before := string(r.runes[max(0, i-8):i])
+	for _, w := range []string{"发布日期", "发布于", "发布时间", "发帖", "注册日期", "注册时间", "登记日期", "登记时间", "公告", "原微博", "原文", "入院日期", "报案时间", "posted", "更新时间", "上传时间", "有效期", "截至", "截止"} {
+		if k := strings.LastIndex(before, w); k >= 0 && !strings.ContainsAny(before[k:], "，。,；;\n") {
+			return true
+		}
+	}
+	return false
 }
 
 // pastNumber is the next rune to look at: numbers are read whole or not at all.
@@ -77,15 +102,17 @@ func (r *reader) pastNumber(i int) int {
 // born reports that the time at runes i to j is that of a birth.
 func (r *reader) born(i, j int) bool {
 	if n, _ := r.any(r.blank(j), "出生", "生人", "生的", "生日", "的生日", "降生"); n > 0 {
-		return true
+		if n, _ := r.any(r.blank(j), "出生日期", "出生年月", "出生时间", "生日：", "生日:", "出生："); n == 0 {
+			return true
+		}
 	}
 	if r.rune(j) == '生' && !strings.ContainsRune("活病意存气", r.rune(j+1)) {
 		return true
 	}
 	start := max(0, i-8)
 	before := string(r.runes[start:i])
-	for _, w := range []string{"出生", "生于", "生日", "born", "birth", "dob", "生辰"} {
-		if k := strings.LastIndex(before, w); k >= 0 && !strings.ContainsAny(before[k:], "。！？\n，,;；") {
+	for _, w := range []string{"出生", "生于", "生日", "born", "birth", "dob", "生辰", "b. ", "turned", "turns"} {
+		if k := strings.LastIndex(before, w); k >= 0 && !strings.ContainsAny(strings.TrimRight(before[k+len(w):], " :："), "。！？\n，,;； ") {
 			return true
 		}
 	}
@@ -94,22 +121,22 @@ func (r *reader) born(i, j int) bool {
 
 // moment reads a time that begins at rune i.
 func (r *reader) moment(i int) (read, bool) {
-	m, ok := r.day(i)
+	m, ok := r.englishDay(i)
 	if !ok {
-		m, ok = r.englishDay(i)
+		m, ok = r.day(i)
 	}
-	if !ok {
-		return m, false
+	if !ok || m.void {
+		return m, ok
 	}
 	// A range: 3月5日至8日, 2008年到2009年.
 	k := r.blank(m.to)
 	if n, _ := r.any(k, "至", "到", "—", "–", "~", "～", "-", "--"); n > 0 {
 		if e, ok := r.day(r.blank(k + n)); ok && e.To.After(m.From) && e.From.Sub(m.From) < 20*366*24*time.Hour {
-			return read{Dates{m.From, e.To}, e.to, false}, true
+			return read{Dates: Dates{m.From, e.To}, to: e.to}, true
 		} else if v, to, ok := r.num(r.blank(k + n)); ok && m.exact {
 			if l, _ := r.any(to, "日", "号"); l > 0 {
 				if e, ok := solar(m.From.Year(), int(m.From.Month()), v); ok && e.To.After(m.From) {
-					return read{Dates{m.From, e.To}, to + l, false}, true
+					return read{Dates: Dates{m.From, e.To}, to: to + l}, true
 				}
 			}
 		}
@@ -139,9 +166,9 @@ func (r *reader) day(i int) (read, bool) {
 		}
 		d, ok := solar(y, 0, 0)
 		if n, _ := r.any(to, "左右", "前后"); n > 0 && ok {
-			return read{Dates{d.From.AddDate(-1, 0, 0), d.To.AddDate(1, 0, 0)}, to + n, false}, true
+			return read{Dates: Dates{d.From.AddDate(-1, 0, 0), d.To.AddDate(1, 0, 0)}, to: to + n}, true
 		}
-		return read{d, to, false}, ok
+		return read{Dates: d, to: to}, ok
 	}
 	// Dates with marks: 2011-01-25.
 	if m, ok := r.marked(i); ok {
@@ -152,9 +179,13 @@ func (r *reader) day(i int) (read, bool) {
 	}
 	// Without a year it is the last one that had begun.
 	y := r.posted.Year() + 1
-	for range 4 {
+	for back := range 4 {
 		m, ok := r.inYear(y, i, false)
-		if ok && !m.From.After(r.posted) {
+		if ok && m.void && back < 3 {
+			y--
+			continue
+		}
+		if ok && (m.void || !m.From.After(r.posted)) {
 			if m.To.Sub(m.From) > 31*24*time.Hour && m.To.After(r.posted) {
 				m.To = oneDay(r.posted).To
 			}
@@ -162,7 +193,29 @@ func (r *reader) day(i int) (read, bool) {
 		}
 		y--
 	}
+	if m, ok := r.lunarDayOnly(i); ok {
+		return m, true
+	}
 	return r.dayOfMonth(i)
+}
+
+// lunarDayOnly reads 初三: the last one that had come.
+func (r *reader) lunarDayOnly(i int) (read, bool) {
+	day, to, ok := r.num(i + 1)
+	if r.rune(i) != '初' || !ok || day < 1 || day > 10 || digit(r.rune(i+1)) || r.rune(i-1) == '月' {
+		return read{}, false
+	}
+	if n, _ := r.any(to, "中", "年级", "学", "班", "（", "次", "步"); n > 0 && r.rune(to) != '（' {
+		return read{}, false
+	}
+	y := lunarYearOf(r.posted)
+	best := read{}
+	for month := 1; month <= 12; month++ {
+		if d, ok := lunar(y, month, day, false); ok && !d.From.After(r.posted) {
+			best = read{Dates: d, to: to, exact: true}
+		}
+	}
+	return best, best.to > 0 && r.posted.Sub(best.From) < 45*24*time.Hour
 }
 
 // skip passes over what may stand between a year and a month.
@@ -183,7 +236,10 @@ func (r *reader) year(i int) (y, to int, relative, ok bool) {
 	if !r.posted.IsZero() {
 		for k, words := range [][]string{{"今年", "本年", "当年"}, {"去年", "上年", "头年"}, {"前年"}, {"大前年"}} {
 			if n, w := r.any(i, words...); n > 0 {
-				if words[w] == "当年" {
+				if _, end, ok := r.num(i + n); words[w] == "当年" || ok && r.rune(end) == '岁' {
+					return 0, 0, false, false
+				}
+				if n, _ := r.any(i+n, "的帖", "应该", "该", "大概", "已经", "的微博"); n > 0 {
 					return 0, 0, false, false
 				}
 				return r.posted.Year() - k, i + n, true, true
@@ -207,7 +263,7 @@ func (r *reader) year(i int) (y, to int, relative, ok bool) {
 		return 0, 0, false, false
 	}
 	to = r.blank(i+n) + 1
-	if r.rune(to) == '级' || r.rune(to) == '前' || r.rune(to) == '后' && n == 2 || r.has(to, "以前") || r.has(to, "之前") || r.rune(to) == '多' {
+	if r.rune(to) == '级' || r.rune(to) == '前' && r.rune(to+1) != '后' || r.rune(to) == '后' && n == 2 || r.has(to, "以前") || r.has(to, "之前") || r.rune(to) == '多' {
 		return 0, 0, false, false
 	}
 	if r.rune(to) == '代' {
@@ -318,25 +374,35 @@ func (r *reader) inYear(y, i int, relative bool) (read, bool) {
 	for k := range festivals {
 		f := &festivals[k]
 		for name := range strings.SplitSeq(f.names, " ") {
+			if c, _ := utf8.DecodeRuneInString(name); c != r.rune(i) {
+				continue
+			}
+			name = strings.ReplaceAll(name, "_", " ")
 			if !r.has(i, name) || letter(rune(name[0])) && !r.boundary(i+len(name)) {
+				continue
+			}
+			if len(name) == 3 && r.rune(i-1) != '年' || name == "3.15" && digit(r.rune(i-1)) { // 1995年秋
 				continue
 			}
 			if d, ok := f.in(y); ok {
 				exact := d.To.Sub(d.From) == 24*time.Hour && f.before == 0 && f.after == 0
 				to := i + len([]rune(name))
+				if n, _ := r.any(to, "前后"); n > 0 {
+					return read{Dates: Dates{d.From.AddDate(0, 0, -f.before-10), d.To.AddDate(0, 0, f.after+10)}, to: to + n}, true
+				}
 				if n, w := r.any(to, "前夕", "前几天", "前一天", "前", "后几天", "后第二天", "后"); n > 0 && d.To.Sub(d.From) < 40*24*time.Hour {
 					switch w {
 					case 0, 1, 3:
-						return read{Dates{d.From.AddDate(0, 0, -14), d.From.AddDate(0, 0, 1)}, to + n, false}, true
+						return read{Dates: Dates{d.From.AddDate(0, 0, -14), d.From.AddDate(0, 0, 1)}, to: to + n}, true
 					case 2:
-						return read{oneDay(d.From.AddDate(0, 0, -1)), to + n, true}, true
+						return read{Dates: oneDay(d.From.AddDate(0, 0, -1)), to: to + n, exact: true}, true
 					case 4, 6:
-						return read{Dates{d.From, d.To.AddDate(0, 0, 21)}, to + n, false}, true
+						return read{Dates: Dates{d.From, d.To.AddDate(0, 0, 21)}, to: to + n}, true
 					case 5:
-						return read{oneDay(d.To), to + n, true}, true
+						return read{Dates: oneDay(d.To), to: to + n, exact: true}, true
 					}
 				}
-				return read{Dates{d.From.AddDate(0, 0, -f.before), d.To.AddDate(0, 0, f.after)}, to, exact}, true
+				return read{Dates: Dates{d.From.AddDate(0, 0, -f.before), d.To.AddDate(0, 0, f.after)}, to: to, exact: exact}, true
 			}
 		}
 	}
@@ -377,10 +443,11 @@ func (r *reader) inMonth(y, month, to int) (read, bool) {
 			if end.After(d.To) {
 				end = d.To
 			}
-			return read{Dates{from, end}, k + len([]rune(part.word)), false}, true
+			return read{Dates: Dates{from, end}, to: k + len([]rune(part.word))}, true
 		}
 	}
-	if day, end, ok := r.num(k); ok && day >= 1 && day <= 31 {
+	day, end, ok := r.num(k)
+	if ok && day >= 1 && day <= 31 {
 		end2 := r.blank(end)
 		n, _ := r.any(end2, "日", "号")
 		after := r.rune(end + n)
@@ -389,12 +456,22 @@ func (r *reader) inMonth(y, month, to int) (read, bool) {
 				end = end2 + n
 			}
 			if e, ok := solar(y, month, day); ok {
-				return read{e, end, true}, true
+				// 7月20、21两天
+				if v, to, ok := r.num(end + 1); ok && r.rune(end) == '、' {
+					if n, _ := r.any(to, "日", "号", "两天"); n > 0 {
+						if f, ok := solar(y, month, v); ok && f.From.After(e.From) {
+							return read{Dates: Dates{e.From, f.To}, to: to + n}, true
+						}
+					}
+				}
+				return read{Dates: e, to: end, exact: true}, true
 			}
-			return read{}, false
+			return read{Dates: d, to: end, void: true}, true
 		}
+	} else if n, _ := r.any(r.blank(end), "日", "号"); ok && n > 0 {
+		return read{Dates: d, to: r.blank(end) + n, void: true}, true
 	}
-	return read{d, to, false}, true
+	return read{Dates: d, to: to}, true
 }
 
 // lunarIn reads a month or a day of the lunar year; certain if it was said to
@@ -412,7 +489,7 @@ func (r *reader) lunarIn(y, i int, certain bool) (read, bool) {
 		month, to = v, end+1
 	} else {
 		if d, ok := lunar(y, 0, 0, false); ok && certain && to > i {
-			return read{d, to, false}, true
+			return read{Dates: d, to: to}, true
 		}
 		return read{}, false
 	}
@@ -429,9 +506,9 @@ func (r *reader) lunarIn(y, i int, certain bool) (read, bool) {
 	if ok && day >= 1 && day <= 30 && (!first || day <= 10) {
 		twenties := r.rune(k) == '廿'
 		n, _ := r.any(end, "日", "号")
-		if first || twenties || certain || named || leap {
+		if first || twenties && n == 0 || certain || named || leap {
 			if d, ok := lunar(y, month, day, leap); ok {
-				return read{d, end + n, true}, true
+				return read{Dates: d, to: end + n, exact: true}, true
 			}
 			return read{}, false
 		}
@@ -451,7 +528,7 @@ func (r *reader) lunarIn(y, i int, certain bool) (read, bool) {
 			}
 		}
 	}
-	return read{d, to, false}, ok
+	return read{Dates: d, to: to}, ok
 }
 
 // marked reads 2011-01-25, 2011.1.25, 2011/1/25, 2011-01 and 20110125.
@@ -475,11 +552,35 @@ func (r *reader) marked(i int) (read, bool) {
 				if r.rune(end) == 't' {
 					end++
 				}
-				return read{d, end, true}, ok
+				return read{Dates: d, to: end, exact: true}, ok
 			}
 		}
 		d, ok := solar(y, month, 0)
-		return read{d, end, false}, ok
+		return read{Dates: d, to: end}, ok
+	}
+	if ok && to-i <= 2 && r.rune(to) == '/' {
+		// 03/04/2012: both orders, if both have come.
+		second, end, ok := r.num(to + 1)
+		year, last, ok2 := r.num(end + 1)
+		if !ok || !ok2 || r.rune(end) != '/' || last-end != 5 {
+			return read{}, false
+		}
+		a, okA := solar(year, y, second)
+		b, okB := solar(year, second, y)
+		okA = okA && y > 0 && (r.posted.IsZero() || !a.From.After(r.posted))
+		okB = okB && second > 0 && (r.posted.IsZero() || !b.From.After(r.posted))
+		switch {
+		case okA && okB && a != b:
+			if b.From.Before(a.From) {
+				a, b = b, a
+			}
+			return read{Dates: Dates{a.From, b.To}, to: last}, true
+		case okA:
+			return read{Dates: a, to: last, exact: true}, true
+		case okB:
+			return read{Dates: b, to: last, exact: true}, true
+		}
+		return read{}, false
 	}
 	if n := 8; !ok || to-i > 6 {
 		v := 0
@@ -497,7 +598,7 @@ func (r *reader) marked(i int) (read, bool) {
 		if v/100%100 == 0 || v%100 == 0 {
 			ok = false
 		}
-		return read{d, i + n, true}, ok
+		return read{Dates: d, to: i + n, exact: true}, ok
 	}
 	return read{}, false
 }
@@ -524,7 +625,7 @@ func (r *reader) dayOfMonth(i int) (read, bool) {
 			y, m = y-1, m+12
 		}
 		if d, ok := solar(y, m, day); ok && !d.From.After(r.posted) {
-			return read{d, to + 1, true}, true
+			return read{Dates: d, to: to + 1, exact: true}, true
 		}
 	}
 	return read{}, false
@@ -545,7 +646,7 @@ func (r *reader) relative(i int) (read, bool) {
 		days     int
 		from, to int // hours, where the word says so
 	}{
-		{"大前天", -3, 0, 0}, {"前天晚上", -2, 17, 30}, {"前天夜里", -2, 19, 30}, {"前天", -2, 0, 0}, {"前日", -2, 0, 0}, {"前晚", -2, 17, 30}, {"昨天晚上", -1, 17, 30}, {"昨天夜里", -1, 19, 30}, {"昨天", -1, 0, 0}, {"昨日", -1, 0, 0},
+		{"琴日", -1, 0, 0}, {"尋日", -1, 0, 0}, {"寻日", -1, 0, 0}, {"噚日", -1, 0, 0}, {"昨午", -1, 10, 15}, {"今朝", 0, 4, 11}, {"今午", 0, 10, 15}, {"大前天", -3, 0, 0}, {"前天晚上", -2, 17, 30}, {"前天夜里", -2, 19, 30}, {"前天", -2, 0, 0}, {"前日", -2, 0, 0}, {"前晚", -2, 17, 30}, {"昨天晚上", -1, 17, 30}, {"昨天夜里", -1, 19, 30}, {"昨天", -1, 0, 0}, {"昨日", -1, 0, 0},
 		{"昨儿", -1, 0, 0}, {"昨晚上", -1, 17, 30}, {"昨晚", -1, 17, 30}, {"昨夜", -1, 19, 30}, {"昨早", -1, 4, 11}, {"今天", 0, 0, 0}, {"今日", 0, 0, 0}, {"今儿", 0, 0, 0}, {"今早", 0, 4, 11}, {"今晨", 0, 3, 10}, {"今晚", 0, 17, 30}, {"今夜", 0, 19, 30}, {"当天", 0, 0, 0}, {"今个", 0, 0, 0},
 	} {
 		if !r.has(i, w.word) {
@@ -557,9 +658,9 @@ func (r *reader) relative(i int) (read, bool) {
 		d, to := at(w.days), i+len([]rune(w.word))
 		if w.to > 0 {
 			// 昨晚8点 is finer still.
-			return r.clockAfter(read{d, to, true}, night(d, w.from, w.to), w.from >= 12), true
+			return r.clockAfter(read{Dates: d, to: to, exact: true}, night(d, w.from, w.to), w.from >= 12), true
 		}
-		return read{d, to, true}, true
+		return read{Dates: d, to: to, exact: true}, true
 	}
 	monday := -(int(p.Weekday()) + 6) % 7
 	week := func(i int) (weekday, to int, ok bool) {
@@ -583,7 +684,7 @@ func (r *reader) relative(i int) (read, bool) {
 			if w.weeks >= 0 && d.From.After(p) {
 				d = Dates{d.From.AddDate(0, 0, -7), d.To.AddDate(0, 0, -7)}
 			}
-			return read{d, to + 1, false}, true
+			return read{Dates: d, to: to + 1}, true
 		}
 		switch {
 		case ok && w.weeks == 99:
@@ -594,11 +695,11 @@ func (r *reader) relative(i int) (read, bool) {
 			if d.From.After(p) {
 				d = at(monday + day - 7)
 			}
-			return read{d, end, true}, true
+			return read{Dates: d, to: end, exact: true}, true
 		case ok:
-			return read{at(monday + 7*w.weeks + day), end, true}, true
+			return read{Dates: at(monday + 7*w.weeks + day), to: end, exact: true}, true
 		case w.weeks != 99:
-			return read{Dates{at(monday + 7*w.weeks).From, at(monday + 7*w.weeks + 6).To}, to, false}, true
+			return read{Dates: Dates{at(monday + 7*w.weeks).From, at(monday + 7*w.weeks + 6).To}, to: to}, true
 		}
 		return read{}, false
 	}
@@ -625,7 +726,7 @@ func (r *reader) relative(i int) (read, bool) {
 			if w.from <= -day {
 				from, to = oneDay(from).From, oneDay(p.Add(w.to)).To
 			}
-			return read{Dates{from, to}, i + len([]rune(w.word)), false}, true
+			return read{Dates: Dates{from, to}, to: i + len([]rune(w.word))}, true
 		}
 	}
 	return r.ago(i)
@@ -648,13 +749,13 @@ func (r *reader) ago(i int) (read, bool) {
 		more = true
 		to++
 	}
-	n, unit := r.any(to, "个小时", "小时", "天", "日", "个星期", "星期", "个礼拜", "礼拜", "周", "个月", "个多月", "年", "分钟", "个半小时", "个半月", "年多", "天多")
+	n, unit := r.any(to, "个小时", "小时", "天", "日", "个星期", "星期", "个礼拜", "礼拜", "周", "个月", "个多月", "年", "分钟", "个半小时", "个半月", "年多", "天多", "个多小时", "小时多")
 	if n == 0 {
 		return read{}, false
 	}
 	to += n
 	switch unit {
-	case 10, 13, 14, 15, 16:
+	case 10, 13, 14, 15, 16, 17, 18:
 		more = true
 	}
 	n, _ = r.any(to, "多以前", "多前", "以前", "之前", "前")
@@ -669,7 +770,7 @@ func (r *reader) ago(i int) (read, bool) {
 	d := Dates{}
 	exact := false
 	switch unit {
-	case 0, 1, 13:
+	case 0, 1, 13, 17, 18:
 		d = Dates{p.Add(-time.Duration(hi)*time.Hour - 30*time.Minute), p.Add(-time.Duration(lo)*time.Hour + 30*time.Minute)}
 		if hi > 24*30 {
 			return read{}, false
@@ -706,7 +807,7 @@ func (r *reader) ago(i int) (read, bool) {
 	if d.To.After(oneDay(p).To) {
 		d.To = oneDay(p).To
 	}
-	return read{d, to, exact}, true
+	return read{Dates: d, to: to, exact: exact}, true
 }
 
 // num2 reads two numbers in a row that count up: 三四, 十三四, 七八.
@@ -740,8 +841,8 @@ var hours = []struct {
 	from, to int
 	late     bool // the hour is of the afternoon
 }{
-	{[]string{"凌晨", "after midnight"}, 0, 6, false}, {[]string{"一大早", "大清早", "大早上", "早上", "早晨", "清晨", "早"}, 4, 11, false}, {[]string{"上午", "in the morning", "morning"}, 5, 13, false},
-	{[]string{"中午", "正午", "noon", "at noon"}, 10, 15, false}, {[]string{"下午", "午后", "in the afternoon", "afternoon"}, 12, 19, true}, {[]string{"傍晚", "黄昏", "天黑", "天快黑"}, 16, 21, true},
+	{[]string{"凌晨", "after midnight"}, 0, 6, false}, {[]string{"一大早", "大清早", "大早上", "早上", "早晨", "清晨", "早"}, 4, 11, false}, {[]string{"上午", "上晝", "上昼", "in the morning", "morning"}, 5, 13, false},
+	{[]string{"中午", "正午", "noon", "at noon"}, 10, 15, false}, {[]string{"下午", "午后", "下晝", "下昼", "in the afternoon", "afternoon"}, 12, 19, true}, {[]string{"傍晚", "黄昏", "天黑", "天快黑"}, 16, 21, true},
 	{[]string{"晚上", "夜里", "夜晚", "当晚", "晚间", "深夜", "晚", "夜", "in the evening", "evening", "at night", "night"}, 17, 30, true}, {[]string{"半夜", "午夜", "后半夜"}, -2, 30, false},
 }
 
@@ -762,7 +863,7 @@ func (r *reader) hour(m read) read {
 				}
 			}
 			d := Dates{m.From.Add(time.Duration(h.from) * time.Hour), m.From.Add(time.Duration(h.to) * time.Hour)}
-			return r.clockAfter(read{m.Dates, k + n, true}, d, h.late)
+			return r.clockAfter(read{Dates: m.Dates, to: k + n, exact: true}, d, h.late)
 		}
 	}
 	return r.clockAfter(m, m.Dates, false)
@@ -774,7 +875,7 @@ func (r *reader) clockAfter(m read, d Dates, late bool) read {
 	if n, _ := r.any(k, "大约", "大概", "约", "at about ", "around ", "at ", "about "); n > 0 {
 		k = r.blank(k + n)
 	}
-	none := read{d, m.to, false}
+	none := read{Dates: d, to: m.to}
 	v, to, ok := r.num(k)
 	if !ok || v > 24 {
 		return none
@@ -842,5 +943,5 @@ func (r *reader) clockAfter(m read, d Dates, late bool) read {
 		to += n
 		width = max(width, time.Hour)
 	}
-	return read{Dates{at.Add(-width), at.Add(width)}, to, false}
+	return read{Dates: Dates{at.Add(-width), at.Add(width)}, to: to}
 }

@@ -62,7 +62,7 @@ var (
 	starred  = regexp.MustCompile(`\d{2,}[*×#xX]{3,}[\d*×#xX]{0,20}`)
 	card     = regexp.MustCompile(`\d{4}(?:[ \-‐-―]{1,2}\d{4}){2,3}(?:[ \-‐-―]{1,2}\d{1,4})?`)
 
-	plate      = regexp.MustCompile(`[京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼使领][A-Za-z][ ·.\-_・]{0,2}([A-Za-z0-9](?:[ ·.\-]?[A-Za-z0-9]){3,5})([挂学警港澳领试超使])?`)
+	plate      = regexp.MustCompile(`[京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼使领滬雲遼魯蘇浙贛陝閩貴粵寧瓊領][A-Za-z][ ·.\-_・]{0,2}([A-Za-z0-9](?:[ ·.\-]?[A-Za-z0-9]){3,5})([挂学警港澳领试超使])?`)
 	armedPlate = regexp.MustCompile(`WJ[ ·\-]?\p{Han}?[ ·\-]?\d[ ·\-]?\d{3,5}\p{Han}?`)
 	afterPlate = regexp.MustCompile(`(?:车牌|牌照|车号|牌号|尾号|(?i:plate|registration))(?:号码?)?(?: ?(?i:no\.?|number|is|was)|为|是)?[^\p{L}\p{N}\n•]{0,4}(\p{Han}?[A-Z0-9](?:[ ·\-]?[A-Z0-9]){2,8})`)
 )
