@@ -13,8 +13,9 @@ import (
 // bit at most, are no stop-words, and the whole descriptors differ in MaxDistance bits at most. Each meeting is a vote for a turn
 // and a size of the query in the known picture; a copy gathers its votes in one window of turns and sizes, chance spreads them.
 const (
-	// WordBits is how many bits of a descriptor, its first, are its word. A pair of points 30 of 256 bits apart meets three times
-	// in eight; an index of 25 million points compares a point of the query with some two thousand.
+	// WordBits is how many bits of a descriptor, its first, are its word. Of pairs in edited copies of real photos that were 10 to
+	// 19 bits apart, 64 in 100 met by it, of those 20 to 29 apart 40, 30 to 39 apart 19; a point of a query is compared with one in
+	// six thousand of an index. With 16 bits or 20 as many photos were found, by more comparisons or in larger files.
 	WordBits = 18
 
 	// MaxDistance is the most bits in which descriptors that vote may differ. Those of unrelated points differ in 128 ± 8 bits,

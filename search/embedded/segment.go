@@ -28,18 +28,18 @@ import (
 //
 // The points of a word stand in the order of their pictures.
 type segment struct {
-	first    int64 // the number of picture 0
-	n        int   // numbers it spans, some of pictures long gone
-	held     int   // pictures in it, dead ones too
-	data     []byte
-	offsets  []byte
-	pictures []byte
-	angles   []byte
-	levels   []byte
-	heads    []byte
-	rests    []byte
-	dead     bitmap
-	deadN    int
+	first   int64 // the number of picture 0
+	n       int   // numbers it spans, some of pictures long gone
+	held    int   // pictures in it, dead ones too
+	data    []byte
+	offsets []byte
+	of      []byte
+	angles  []byte
+	levels  []byte
+	heads   []byte
+	rests   []byte
+	dead    bitmap
+	deadN   int
 
 	id      int64
 	release func() error
@@ -53,7 +53,7 @@ const (
 	pointBytes   = 2 + 1 + 1 + 32
 )
 
-// A bitmap has a bit for each picture a segment can hold, so that damage in a file leads nowhere. The nil bitmap is empty.
+// A bitmap has a bit for each picture a segment can hold. The nil bitmap is empty.
 type bitmap []uint64
 
 func (b bitmap) has(i int) bool { return b != nil && b[i>>6]>>(i&63)&1 != 0 }
@@ -85,7 +85,7 @@ func parseSegment(b []byte) (*segment, error) {
 	for _, part := range []struct {
 		to   *[]byte
 		size int
-	}{{&s.offsets, 4 * (words + 1)}, {&s.pictures, 2 * points}, {&s.angles, points}, {&s.levels, points}, {&s.heads, half * points}, {&s.rests, half * points}} {
+	}{{&s.offsets, 4 * (words + 1)}, {&s.of, 2 * points}, {&s.angles, points}, {&s.levels, points}, {&s.heads, half * points}, {&s.rests, half * points}} {
 		*part.to, rest = rest[:part.size:part.size], rest[part.size:]
 	}
 	last := uint32(0)
@@ -114,8 +114,11 @@ func (s *segment) span(word uint32) (from, to int) {
 }
 
 func (s *segment) picture(point int) int {
-	return int(binary.LittleEndian.Uint16(s.pictures[2*point:]))
+	return int(binary.LittleEndian.Uint16(s.of[2*point:]))
 }
+
+// lives reports whether a picture has votes; one beyond the segment's, of a damaged file, has none.
+func (s *segment) lives(picture int) bool { return picture < s.n && !s.dead.has(picture) }
 
 func (s *segment) live() int { return s.held - s.deadN }
 
@@ -134,9 +137,12 @@ type part interface {
 	having(word uint32, call func(picture int) bool) bool
 	// meet appends the meetings of a query's point with the points of words, NearWords at most.
 	meet(to []meeting, words []uint32, q *queryPoint) []meeting
-	// number is the number of a picture in its class.
+	// number is the number of a picture in its class, and pictures a bound of all pictures.
 	number(picture int) int64
+	pictures() int
 }
+
+func (s *segment) pictures() int { return s.n }
 
 func (s *segment) number(picture int) int64 { return s.first + int64(picture) }
 
@@ -148,7 +154,7 @@ func (s *segment) size(word uint32) int {
 func (s *segment) having(word uint32, call func(int) bool) bool {
 	from, to := s.span(word)
 	for i := from; i < to; i++ {
-		if p := s.picture(i); !s.dead.has(p) && !call(p) {
+		if p := s.picture(i); s.lives(p) && !call(p) {
 			return false
 		}
 	}
@@ -180,7 +186,7 @@ func (s *segment) meet(to []meeting, words []uint32, q *queryPoint) []meeting {
 			if n > search.MaxDistance {
 				continue
 			}
-			if p := s.picture(i); !s.dead.has(p) {
+			if p := s.picture(i); s.lives(p) {
 				to = append(to, q.meeting(p, i, n, s.angles[i], s.levels[i]))
 			}
 		}
@@ -209,11 +215,7 @@ func writeSegment(w io.Writer, in []*segment, first int64, n int) (points int, e
 	for word := range uint32(words) {
 		offsets = binary.LittleEndian.AppendUint32(offsets, uint32(points))
 		for _, s := range in {
-			if s.deadN == 0 {
-				points += s.size(word)
-			} else {
-				s.having(word, func(int) bool { points++; return true })
-			}
+			s.having(word, func(int) bool { points++; return true })
 		}
 	}
 	offsets = binary.LittleEndian.AppendUint32(offsets, uint32(points))
@@ -225,7 +227,7 @@ func writeSegment(w io.Writer, in []*segment, first int64, n int) (points int, e
 			for _, s := range in {
 				from, to := s.span(word)
 				for i := from; i < to; i++ {
-					if s.deadN == 0 || !s.dead.has(s.picture(i)) {
+					if s.lives(s.picture(i)) {
 						do(s, i)
 					}
 				}
@@ -294,7 +296,7 @@ func makeSegment(pictures []picture) (*segment, error) {
 		for b := p.points; len(b) >= storedBytes; b = b[storedBytes:] {
 			i := next[storedWord(b)]
 			next[storedWord(b)]++
-			binary.LittleEndian.PutUint16(s.pictures[2*i:], uint16(p.number-first))
+			binary.LittleEndian.PutUint16(s.of[2*i:], uint16(p.number-first))
 			s.angles[i], s.levels[i] = b[0], b[1]
 			copy(s.heads[half*i:], b[2:2+half])
 			copy(s.rests[half*i:half*i+half], b[2+half:])

@@ -206,7 +206,10 @@ func (b *ballot) count(ctx context.Context, to *best, points []queryPoint) error
 	met := make([]int, len(points)) // by point: how many pictures it meets
 	all := make([][]meeting, len(parts))
 	near := make([]uint32, 0, search.WordBits+1)
-	last := make([][maxPictures]int32, len(parts)) // by picture: the last point that met it + 1
+	last := make([][]int32, len(parts)) // by picture: the last point that met it + 1
+	for n, p := range parts {
+		last[n] = make([]int32, p.pictures())
+	}
 	for i := range points {
 		if i%64 == 0 && ctx.Err() != nil {
 			return ctx.Err()
@@ -245,7 +248,7 @@ type chain struct {
 }
 
 func (b *ballot) score(to *best, p part, meetings []meeting, rarity []uint16) {
-	chains := make([]chain, maxPictures)
+	chains := make([]chain, p.pictures())
 	var touched []int32
 	for i := range meetings {
 		m := &meetings[i]
@@ -353,6 +356,8 @@ func (t *tail) kill(number int64) {
 		t.dead++
 	}
 }
+
+func (t *tail) pictures() int { return len(t.numbers) }
 
 func (t *tail) number(picture int) int64 { return t.numbers[picture] }
 

@@ -384,13 +384,22 @@ func TestFailedChangeLeavesNoSegment(t *testing.T) {
 	if files := segmentFiles(t, dir); len(files) > 0 {
 		t.Errorf("segments: %v", files)
 	}
-	if _, err := x.write.ExecContext(t.Context(), `DROP TRIGGER fails`); err != nil {
-		t.Fatal(err)
-	}
+	statement(`DROP TRIGGER fails`)
 	wantRecognised(t, x, motifs(0, 2))
 	put(t, x, motif(2))
 	wantRecognised(t, x, motifs(0, 3))
-	if files := segmentFiles(t, dir); len(files) != 1 {
-		t.Errorf("segments: %v", files)
+	before := segmentFiles(t, dir)
+	if len(before) != 1 {
+		t.Errorf("segments: %v", before)
+	}
+	if err := x.Delete(t.Context(), "1"); err != nil {
+		t.Fatal(err)
+	}
+	statement(`CREATE TRIGGER fails BEFORE UPDATE ON meta BEGIN SELECT raise(ABORT, 'full'); END`)
+	if err := x.Purge(t.Context()); err == nil {
+		t.Fatal("purged, though nothing could be written")
+	}
+	if d := cmp.Diff(before, segmentFiles(t, dir)); d != "" {
+		t.Errorf("segments (-want +got):\n%s", d)
 	}
 }
