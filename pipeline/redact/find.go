@@ -28,7 +28,8 @@ type Found struct {
 // Find lists what [Text] masks for everybody or as a contact, in order and
 // without overlaps. It takes microseconds for a text without digits.
 func Find(s string) []Found {
-	if !suspicious(s) {
+	look := suspect(s)
+	if look == (suspicion{}) {
 		return nil
 	}
 	words, digits := fold(s, false), fold(s, true)
@@ -40,22 +41,30 @@ func Find(s string) []Found {
 			found = append(found, Found{kind, p.from, p.to, normal(kind, value)})
 		}
 	}
-	identity := identities(digits.text)
-	for _, p := range identity {
-		kind := KindID
-		if v := digits.text[p.from:p.to]; strings.ContainsFunc(v, unicode.IsLetter) && len(digitsOf(v)) < 9 || plateLike(digits.text, p) {
-			kind = KindPlate
-		}
-		add(digits, kind, []span{p})
-	}
-	account := accounts(digits.text)
-	add(digits, KindAccount, account)
-	for _, p := range contacts(digits.text) {
-		if !slices.Contains(account, p) {
-			add(digits, KindPhone, []span{p})
+	if look.number || look.plate {
+		for _, p := range identities(digits.text) {
+			kind := KindID
+			if v := digits.text[p.from:p.to]; strings.ContainsFunc(v, unicode.IsLetter) && len(digitsOf(v)) < 9 || plateLike(digits.text, p) {
+				kind = KindPlate
+			}
+			add(digits, kind, []span{p})
 		}
 	}
-	add(words, KindMail, addresses(words.text))
+	var account []span
+	if look.account {
+		account = accounts(digits.text)
+		add(digits, KindAccount, account)
+	}
+	if look.number {
+		for _, p := range contacts(digits.text) {
+			if !slices.Contains(account, p) {
+				add(digits, KindPhone, []span{p})
+			}
+		}
+	}
+	if look.mail {
+		add(words, KindMail, addresses(words.text))
+	}
 	slices.SortStableFunc(found, func(a, b Found) int { return cmp.Or(cmp.Compare(a.From, b.From), cmp.Compare(b.To, a.To)) })
 	var apart []Found
 	for _, f := range found {
@@ -71,35 +80,48 @@ func plateLike(text string, p span) bool {
 	return afterPlate.MatchString(tail(text[:p.from], 30) + text[p.from:p.to])
 }
 
-// suspicious reports that a text may hold something for Find at all: seven
-// digits, however written, no two of them far apart, or a sign or a word for
-// an address or a plate.
-func suspicious(s string) bool {
-	near, since := 0, 0
-	for i, r := range s {
-		if r == '@' || r == '/' && strings.HasPrefix(s[i:], "/") && strings.HasSuffix(s[:i], ".me") {
-			return true
-		}
-		_, chinese := numeral(r)
-		if unicode.Is(unicode.Nd, r) || chinese {
-			near++
-			since = 0
-			if near >= 4 {
-				return true
-			}
+// A suspicion says what a text may hold: it never misses what the expressions
+// find, and costs little beside them.
+type suspicion struct{ number, account, mail, plate bool }
+
+func suspect(s string) suspicion {
+	var look suspicion
+	digits, apart := 0, 0
+	var last, before rune
+	for _, r := range s {
+		_, spoken := numeral(r)
+		switch {
+		case spoken || r >= '0' && r <= '9' || r > unicode.MaxLatin1 && unicode.Is(unicode.Nd, r) || r >= '①' && r <= '⑨' || r == '⓪':
+			digits++
+			apart = 0
+			look.number = look.number || digits >= 7
+		case r == '@':
+			look.mail = true
+		case invisible(r), r == '\ufe0f', r == '\u20e3':
 			continue
+		case (r == '*' || r == '×' || r == '#' || r|0x20 == 'x' || r == '•') && r == last && last == before:
+			look.number = true
+		case r < unicode.MaxLatin1 && !letterOrDigit(byte(r)), r >= 0x2000 && r < 0x2100, r == '、', r == '，', r >= 0xff01 && r <= 0xff0f:
+			if apart++; apart > 3 {
+				digits, apart = 0, 0
+			}
+		case letterOrDigit(byte(r)) && r < unicode.MaxLatin1, r >= 0xff21 && r <= 0xff5a:
+			look.plate = look.plate || strings.ContainsRune(plateStarts, last)
+			digits, apart = 0, 0
+		default:
+			digits, apart = 0, 0
 		}
-		if since++; since > 6 {
-			near = 0
-		}
+		before, last = last, r
 	}
 	lower := strings.ToLower(s)
-	for _, w := range [...]string{"微信", "薇信", "威信", "微讯", "v信", "vx", "wx", "加v", "wechat", "weixin", "qq", "扣扣", "whatsapp", "telegram", "(at)", "[at]", " at ", "车牌", "牌照", "车号", "牌号", "尾号", "plate", ".com/"} {
-		if strings.Contains(lower, w) {
-			return true
-		}
+	holds := func(words ...string) bool {
+		return slices.ContainsFunc(words, func(w string) bool { return strings.Contains(lower, w) })
 	}
-	return false
+	look.account = holds("微信", "薇信", "威信", "微讯", "v信", "vx", "wx", "加v", "wechat", "weixin", "qq", "扣扣", "企鹅", "whatsapp", "telegram", "tg", "skype", "signal", "line", "抖音", "快手", "钉钉", "小红书", "ig", "facebook", "fb", "instagram", "kakao", "snapchat")
+	look.number = look.number || holds("电话", "手机", "座机", "联系方式", "号码", "致电", "拨打", "热线", "传真", "tel", "phone", "mobile", "cell", "call", "ring", "sms", "fax", "whatsapp", "身份证", "护照", "证件", "通行证", "passport", "id card", "identity card", "id no")
+	look.plate = look.plate || holds("车牌", "牌照", "车号", "牌号", "尾号", "plate", "registration", "wj")
+	look.mail = look.mail || holds(".me/", ".com/", "(at)", "[at]", "{at}", " at ")
+	return look
 }
 
 // normal is a value without what people put between its characters; a number

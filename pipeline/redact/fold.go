@@ -71,10 +71,27 @@ func foldRune(s string, r rune, numerals bool) string {
 }
 
 func numeral(r rune) (int, bool) {
-	for d, set := range [...]string{"零〇○", "一壹幺", "二贰贰两", "三叁", "四肆", "五伍", "六陆", "七柒", "八捌", "九玖"} {
-		if strings.ContainsRune(set, r) {
-			return d, true
-		}
+	switch r {
+	case '零', '〇', '○':
+		return 0, true
+	case '一', '壹', '幺':
+		return 1, true
+	case '二', '贰', '两':
+		return 2, true
+	case '三', '叁':
+		return 3, true
+	case '四', '肆':
+		return 4, true
+	case '五', '伍':
+		return 5, true
+	case '六', '陆':
+		return 6, true
+	case '七', '柒':
+		return 7, true
+	case '八', '捌':
+		return 8, true
+	case '九', '玖':
+		return 9, true
 	}
 	return 0, false
 }

@@ -45,6 +45,9 @@ func find(text string, shapes []shape) []span {
 // gap is what may stand between two digits of one number.
 const gap = `[ \t\-‐-―.·,、/_\\()~*+|]{0,2}`
 
+// plateStarts are the characters a plate begins with.
+const plateStarts = `京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼使领滬雲遼魯蘇浙贛陝閩貴粵寧瓊領`
+
 var (
 	mobile        = regexp.MustCompile(`(?:(?:\+|00)?` + gap + `86` + gap + `)?1` + gap + `[3-9](?:` + gap + `\d){9}`)
 	landline      = regexp.MustCompile(`(?:(?:\+|00)?86[ \-]{0,2})?\(?0\d{2,3}\)?[ \-‐-―.]{0,2}\d{3,4}[ \-‐-―.]{0,2}\d{4}(?:[ \-,]{0,2}(?:转|分机|(?i:ext\.?|x))[ .:]?\d{1,6}|-\d{1,5})?`)
@@ -62,7 +65,7 @@ var (
 	starred  = regexp.MustCompile(`\d{2,}[*×#xX]{3,}[\d*×#xX]{0,20}`)
 	card     = regexp.MustCompile(`\d{4}(?:[ \-‐-―]{1,2}\d{4}){2,3}(?:[ \-‐-―]{1,2}\d{1,4})?`)
 
-	plate      = regexp.MustCompile(`[京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼使领滬雲遼魯蘇浙贛陝閩貴粵寧瓊領][A-Za-z][ ·.\-_・]{0,2}([A-Za-z0-9](?:[ ·.\-]?[A-Za-z0-9]){3,5})([挂学警港澳领试超使])?`)
+	plate      = regexp.MustCompile(`[` + plateStarts + `][A-Za-z][ ·.\-_・]{0,2}([A-Za-z0-9](?:[ ·.\-]?[A-Za-z0-9]){3,5})([挂学警港澳领试超使])?`)
 	armedPlate = regexp.MustCompile(`WJ[ ·\-]?\p{Han}?[ ·\-]?\d[ ·\-]?\d{3,5}\p{Han}?`)
 	afterPlate = regexp.MustCompile(`(?:车牌|牌照|车号|牌号|尾号|(?i:plate|registration))(?:号码?)?(?: ?(?i:no\.?|number|is|was)|为|是)?[^\p{L}\p{N}\n•]{0,4}(\p{Han}?[A-Z0-9](?:[ ·\-]?[A-Z0-9]){2,8})`)
 )
