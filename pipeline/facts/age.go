@@ -29,6 +29,15 @@ var (
 	vague   = []string{"左右", "上下", "来岁", "的样子", "样子", "模样", "光景", "大小", " or so", "ish"}
 )
 
+// wordAges are ages without a number, in months.
+var wordAges = []struct {
+	word     string
+	min, max int
+}{
+	{"才生下来", 0, 1}, {"刚生下", 0, 1}, {"脐带", 0, 1}, {"半个月", 0, 1}, {"百日", 2, 4}, {"百天", 2, 4}, {"小学一年级", 6 * 12, 8*12 - 1}, {"新生儿", 0, 1}, {"新生婴儿", 0, 1}, {"刚出生", 0, 1}, {"出生不久", 0, 3}, {"未满周岁", 0, 11}, {"不满周岁", 0, 11}, {"不到一岁", 0, 11}, {"不足一岁", 0, 11}, {"未满一岁", 0, 11}, {"满月", 0, 1}, {"半岁", 4, 8}, {"半周岁", 4, 8}, {"几个月大", 2, 11}, {"几个月的", 2, 11}, {"十来岁", 8 * 12, 13*12 + 11}, {"十几岁", 11 * 12, 19*12 + 11}, {"十多岁", 10 * 12, 16*12 + 11},
+	{"几岁", 2 * 12, 9*12 + 11}, {"大班", 5 * 12, 6*12 + 11}, {"中班", 4 * 12, 5*12 + 11}, {"学前班", 5 * 12, 7*12 - 1}, {"初一", 12 * 12, 14*12 - 1}, {"初二", 13 * 12, 15*12 - 1}, {"初三", 14 * 12, 16*12 - 1},
+}
+
 // age reads an age that begins at rune i.
 func (r *reader) age(i int) (ageRead, bool) {
 	if letter(r.rune(i)) {
@@ -50,13 +59,7 @@ func (r *reader) age(i int) (ageRead, bool) {
 			return ageRead{from: i, to: k + n, min: 0, max: 1}, true
 		}
 	}
-	for _, w := range []struct {
-		word     string
-		min, max int
-	}{
-		{"才生下来", 0, 1}, {"刚生下", 0, 1}, {"脐带", 0, 1}, {"半个月", 0, 1}, {"百日", 2, 4}, {"百天", 2, 4}, {"小学一年级", 6 * 12, 8*12 - 1}, {"新生儿", 0, 1}, {"新生婴儿", 0, 1}, {"刚出生", 0, 1}, {"出生不久", 0, 3}, {"未满周岁", 0, 11}, {"不满周岁", 0, 11}, {"不到一岁", 0, 11}, {"不足一岁", 0, 11}, {"未满一岁", 0, 11}, {"满月", 0, 1}, {"半岁", 4, 8}, {"半周岁", 4, 8}, {"几个月大", 2, 11}, {"几个月的", 2, 11}, {"十来岁", 8 * 12, 13*12 + 11}, {"十几岁", 11 * 12, 19*12 + 11}, {"十多岁", 10 * 12, 16*12 + 11},
-		{"几岁", 2 * 12, 9*12 + 11}, {"大班", 5 * 12, 6*12 + 11}, {"中班", 4 * 12, 5*12 + 11}, {"学前班", 5 * 12, 7*12 - 1}, {"初一", 12 * 12, 14*12 - 1}, {"初二", 13 * 12, 15*12 - 1}, {"初三", 14 * 12, 16*12 - 1},
-	} {
+	for _, w := range wordAges {
 		if r.has(i, w.word) {
 			switch w.word {
 			case "半个月", "百日", "百天":
@@ -473,7 +476,7 @@ func (r *reader) childAges(read []ageRead, ms []Moment) []AgeFact {
 	if !event.Known() && r.context.Kind != "report" {
 		event = today
 	}
-	institution := r.institution()
+	institution := slices.ContainsFunc(read, func(a ageRead) bool { return a.isBirth }) && r.institution()
 	young := slices.ContainsFunc(read, func(a ageRead) bool { return !a.isBirth && a.max < 18*12 })
 	var out []AgeFact
 	for _, a := range read {

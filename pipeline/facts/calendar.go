@@ -1,8 +1,10 @@
 package facts
 
 import (
+	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"github.com/6tail/lunar-go/calendar"
 )
@@ -130,6 +132,25 @@ func lastOf(y int) (Dates, bool) { // the last day of the lunar year before
 	d, ok := lunar(y, 1, 1, false)
 	return Dates{d.From.AddDate(0, 0, -1), d.From}, ok
 }
+
+// A named festival is one name of a festival.
+type named struct {
+	name string
+	of   *festival
+}
+
+// festivalNames are the names by their first character, in order.
+var festivalNames = sync.OnceValue(func() map[rune][]named {
+	byFirst := map[rune][]named{}
+	for i := range festivals {
+		for name := range strings.FieldsSeq(festivals[i].names) {
+			name = strings.ReplaceAll(name, "_", " ")
+			first, _ := utf8.DecodeRuneInString(name)
+			byFirst[first] = append(byFirst[first], named{name, &festivals[i]})
+		}
+	}
+	return byFirst
+})
 
 // festivals by their names, the longer before the shorter. Seasons are those
 // of speech.

@@ -4,8 +4,8 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
-	"unicode/utf8"
 )
 
 // read is an interval and the rune behind its words.
@@ -21,9 +21,10 @@ func (r *reader) times() ([]Moment, []AgeFact) {
 	var ms []Moment
 	var ages []ageRead
 	nearness := map[Span]int{}
+	first := beginnings()
 	for i := 0; i < len(r.runes) && len(ms)+len(ages) < most; {
 		c := r.runes[i]
-		if !begins(c) && !(letter(c) && !letter(r.rune(i-1))) {
+		if !digit(c) && !first[c] && (!letter(c) || letter(r.rune(i-1))) {
 			i++
 			continue
 		}
@@ -60,10 +61,18 @@ func (r *reader) times() ([]Moment, []AgeFact) {
 	return ms, r.childAges(ages, ms)
 }
 
-// begins reports that an age or a time may begin with c.
-func begins(c rune) bool {
-	return digit(c) || strings.ContainsRune("一二三四五六七八九十两〇零半几大昨今前去上本这正腊冬闰农阴旧春除元端中重清国儿劳周星礼刚现目近最年暑寒夏秋虚满当凌早下晚傍深圣平情妇教小七光双过当新出周初婴未不属才脐百学寻噚尋琴立谷清火约", c)
-}
+// beginnings are the characters an age or a time may begin with, besides
+// digits and Latin words.
+var beginnings = sync.OnceValue(func() map[rune]bool {
+	m := map[rune]bool{}
+	for _, r := range "一二三四五六七八九十两〇零半几大昨今前去上本这正腊冬闰农阴旧春除元端中重清国儿劳周星礼刚现目近最年暑寒夏秋虚满当凌早下晚傍深圣平情妇教小光双过新出初婴未不属才脐百学寻噚尋琴立谷火约" {
+		m[r] = true
+	}
+	for r := range festivalNames() {
+		m[r] = true
+	}
+	return m
+})
 
 // filed reports that the time at runes i to j is of a notice or a file, not of
 // what happened.
@@ -175,6 +184,10 @@ func (r *reader) day(i int) (read, bool) {
 		return m, true
 	}
 	if r.posted.IsZero() {
+		return read{}, false
+	}
+	c := r.rune(i)
+	if _, numeral := oneDigit(c); !numeral && festivalNames()[c] == nil && !strings.ContainsRune("十两廿农阴旧古公阳新闰正腊冬初", c) {
 		return read{}, false
 	}
 	// Without a year it is the last one that had begun.
@@ -371,39 +384,33 @@ func (r *reader) inYear(y, i int, relative bool) (read, bool) {
 	if m, ok := r.lunarIn(ly, i, lunarly); ok {
 		return m, true
 	}
-	for k := range festivals {
-		f := &festivals[k]
-		for name := range strings.SplitSeq(f.names, " ") {
-			if c, _ := utf8.DecodeRuneInString(name); c != r.rune(i) {
-				continue
+	for _, n := range festivalNames()[r.rune(i)] {
+		name, f := n.name, n.of
+		if !r.has(i, name) || letter(rune(name[0])) && !r.boundary(i+len(name)) {
+			continue
+		}
+		if len(name) == 3 && r.rune(i-1) != '年' || name == "3.15" && digit(r.rune(i-1)) { // 1995年秋
+			continue
+		}
+		if d, ok := f.in(y); ok {
+			exact := d.To.Sub(d.From) == 24*time.Hour && f.before == 0 && f.after == 0
+			to := i + len([]rune(name))
+			if n, _ := r.any(to, "前后"); n > 0 {
+				return read{Dates: Dates{d.From.AddDate(0, 0, -f.before-10), d.To.AddDate(0, 0, f.after+10)}, to: to + n}, true
 			}
-			name = strings.ReplaceAll(name, "_", " ")
-			if !r.has(i, name) || letter(rune(name[0])) && !r.boundary(i+len(name)) {
-				continue
-			}
-			if len(name) == 3 && r.rune(i-1) != '年' || name == "3.15" && digit(r.rune(i-1)) { // 1995年秋
-				continue
-			}
-			if d, ok := f.in(y); ok {
-				exact := d.To.Sub(d.From) == 24*time.Hour && f.before == 0 && f.after == 0
-				to := i + len([]rune(name))
-				if n, _ := r.any(to, "前后"); n > 0 {
-					return read{Dates: Dates{d.From.AddDate(0, 0, -f.before-10), d.To.AddDate(0, 0, f.after+10)}, to: to + n}, true
+			if n, w := r.any(to, "前夕", "前几天", "前一天", "前", "后几天", "后第二天", "后"); n > 0 && d.To.Sub(d.From) < 40*24*time.Hour {
+				switch w {
+				case 0, 1, 3:
+					return read{Dates: Dates{d.From.AddDate(0, 0, -14), d.From.AddDate(0, 0, 1)}, to: to + n}, true
+				case 2:
+					return read{Dates: oneDay(d.From.AddDate(0, 0, -1)), to: to + n, exact: true}, true
+				case 4, 6:
+					return read{Dates: Dates{d.From, d.To.AddDate(0, 0, 21)}, to: to + n}, true
+				case 5:
+					return read{Dates: oneDay(d.To), to: to + n, exact: true}, true
 				}
-				if n, w := r.any(to, "前夕", "前几天", "前一天", "前", "后几天", "后第二天", "后"); n > 0 && d.To.Sub(d.From) < 40*24*time.Hour {
-					switch w {
-					case 0, 1, 3:
-						return read{Dates: Dates{d.From.AddDate(0, 0, -14), d.From.AddDate(0, 0, 1)}, to: to + n}, true
-					case 2:
-						return read{Dates: oneDay(d.From.AddDate(0, 0, -1)), to: to + n, exact: true}, true
-					case 4, 6:
-						return read{Dates: Dates{d.From, d.To.AddDate(0, 0, 21)}, to: to + n}, true
-					case 5:
-						return read{Dates: oneDay(d.To), to: to + n, exact: true}, true
-					}
-				}
-				return read{Dates: Dates{d.From.AddDate(0, 0, -f.before), d.To.AddDate(0, 0, f.after)}, to: to, exact: exact}, true
 			}
+			return read{Dates: Dates{d.From.AddDate(0, 0, -f.before), d.To.AddDate(0, 0, f.after)}, to: to, exact: exact}, true
 		}
 	}
 	month, to, ok := r.num(i)
@@ -635,6 +642,11 @@ func (r *reader) dayOfMonth(i int) (read, bool) {
 func (r *reader) relative(i int) (read, bool) {
 	if r.posted.IsZero() {
 		return read{}, false
+	}
+	if c := r.rune(i); c < '一' { // digits and Latin words
+		return r.ago(i)
+	} else if _, numeral := oneDigit(c); numeral {
+		return r.ago(i)
 	}
 	p := r.posted
 	at := func(days int) Dates { return oneDay(p.AddDate(0, 0, days)) }
