@@ -13,7 +13,6 @@ const unit = 512
 
 func (a vec) minus(b vec) vec        { return vec{a.x - b.x, a.y - b.y} }
 func (a vec) square() float64        { return product(a.x, a.x) + product(a.y, a.y) }
-func (a vec) cross(b vec) float64    { return product(a.x, b.y) - product(a.y, b.x) }
 func (a vec) distance(b vec) float64 { return math.Sqrt(a.minus(b).square()) }
 
 // A plan maps places of one picture to another: (p0 x + p1 y + p2, p3 x + p4 y + p5) / (p6 x + p7 y + 1).
