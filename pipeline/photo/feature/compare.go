@@ -260,6 +260,7 @@ const (
 	fewAgainst   = 0.07 // where little agrees, as little may be against it
 	mostAgreeing = 0.68
 	nearlyAll    = 0.9
+	minInside    = 0.08 // of a known picture; less looks like many things
 	contained    = 0.93 // of a picture that was cropped, or of one that was put into another
 	containedAll = 0.97
 )
@@ -271,7 +272,7 @@ func (e Evidence) judge() verdict {
 	switch {
 	case e.Alike < likelyAlike || e.Support < enough || e.Support < plenty && e.Alike < surelyAlike:
 		return nothing
-	case e.Error > 2*maxError:
+	case e.Error > 2*maxError || e.Inside < minInside:
 		return nothing
 	case e.Error > maxError:
 		return scene

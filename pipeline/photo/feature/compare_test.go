@@ -235,9 +235,11 @@ func TestRules(t *testing.T) {
 		want verdict
 	}{
 		"plainly":                  {good, same},
-		"few ties, very alike":     {with(good, func(e *Evidence) { e.Support = 5 }), same},
+		"few ties, very alike":     {with(good, func(e *Evidence) { e.Support = 8 }), same},
 		"few ties, less alike":     {with(good, func(e *Evidence) { e.Support, e.Alike = 9, 0.65 }), nothing},
 		"many ties, less alike":    {with(good, func(e *Evidence) { e.Support, e.Alike = 10, 0.6 }), same},
+		"too few ties":             {with(good, func(e *Evidence) { e.Support = 7 }), nothing},
+		"a corner of the known":    {with(good, func(e *Evidence) { e.Inside = 0.05 }), nothing},
 		"not alike":                {with(good, func(e *Evidence) { e.Alike = 0.5 }), nothing},
 		"places off":               {with(good, func(e *Evidence) { e.Error = 3 }), scene},
 		"places far off":           {with(good, func(e *Evidence) { e.Error = 5 }), nothing},
