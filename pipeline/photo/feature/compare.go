@@ -245,7 +245,7 @@ func (p *Prepared) find(i int, mirrored bool, known Prepared) (best finding) {
 // The rules below were chosen on half of the photos of the exam, on edits of them, on shots of the same things on the same table,
 // and on posters of one layout with different photos.
 const (
-	enough       = 5  // ties that agree, with surelyAlike
+	enough       = 8  // ties that agree, with surelyAlike
 	plenty       = 10 // with likelyAlike
 	surelyAlike  = 0.7
 	likelyAlike  = 0.55
