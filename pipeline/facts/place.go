@@ -370,9 +370,7 @@ func (r *reader) weigh(ms []mention) {
 	}
 	var near []*Division
 	if r.context.Place != "" {
-		for _, p := range where(r.context.Place) {
-			near = append(near, p)
-		}
+		near = append(near, where(r.context.Place)...)
 	}
 	// What is sure decides what is not; the source decides what is left.
 	for i := range ms {
