@@ -229,7 +229,7 @@ func (p *Prepared) find(i int, mirrored bool, known Prepared) (best finding) {
 			}}
 			m := l.local(o.middle)
 			_, f.Stretch = stretch(m)
-			f.Turn = math.Atan2(m[2]-m[1], m[0]+m[3]) * 180 / math.Pi
+			f.Turn = math.Round(math.Atan2(m[2]-m[1], m[0]+m[3])*180/math.Pi*100) / 100 // the arc's last bits are the machine's
 			f.verdict = f.judge()
 			if f.over(best) {
 				best = f

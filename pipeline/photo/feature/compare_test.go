@@ -1,6 +1,7 @@
 package feature
 
 import (
+	"fmt"
 	"image"
 	"math"
 	"testing"
@@ -89,6 +90,25 @@ func TestCompareNamesWhatWasDone(t *testing.T) {
 }
 
 func close(a, b image.Point) bool { d := a.Sub(b); return d.X*d.X+d.Y*d.Y <= 12*12 }
+
+// The comparison, too, is the same on every machine, to the last bit.
+func TestEvidenceOfDrawnPictures(t *testing.T) {
+	poster := laid(plainGround(900, 1000, 240), drawn(31, 720, 540), func(x, y float64) (float64, float64) { return (x - 120) / 0.8, (y - 200) / 0.8 })
+	for name, c := range map[string]struct {
+		q    *image.Gray
+		want string
+	}{
+		"inside": {poster, "334 76 0x1.07b110436b5a3p+00 0x1.fbf9c85f3fd22p-01 0x1p+00 0x1.4030939317196p+00"},
+		"part":   {sub(drawn(31, 720, 540), image.Rect(180, 60, 640, 440)), "323 43 0x1.be188e9d18038p-01 0x1.f9fcb752d5052p-01 0x1p+00 0x1.ff671237c180dp-01"},
+	} {
+		m, _ := Compare(query(c.q), known(drawn(31, 720, 540)))
+		e := m.Evidence
+		got := fmt.Sprintf("%d %d %x %x %x %x", e.Ties, e.Support, e.Error, e.Alike, e.Shade, m.ToKnown[0])
+		if got != c.want {
+			t.Errorf("%s: %s, want %s", name, got, c.want)
+		}
+	}
+}
 
 func TestOtherPicturesAreNotTheSame(t *testing.T) {
 	q := query(drawn(41, 720, 540))

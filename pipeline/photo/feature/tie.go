@@ -163,7 +163,7 @@ func agrees(p plan, seed, t *tie) bool {
 		return false
 	}
 	at, _ := p.at(t.from)
-	slack := 6 + 0.2*seed.to.distance(t.to)
+	slack := 6 + product(0.2, seed.to.distance(t.to))
 	return at.minus(t.to).square() <= product(slack, slack)
 }
 
