@@ -21,76 +21,102 @@ var anyDates = rapid.Custom(func(t *rapid.T) Dates {
 	return d
 })
 
-// widen makes an interval less certain.
-func widen(t *rapid.T, d Dates) Dates {
-	if !d.From.IsZero() {
-		d.From = d.From.AddDate(0, 0, -rapid.IntRange(0, 400).Draw(t, "earlier"))
+// about draws an interval that holds an instant, as uncertain as it likes.
+func about(t *rapid.T, x time.Time, name string) Dates {
+	days := func(what string) time.Duration {
+		return time.Duration(rapid.IntRange(0, 900*24).Draw(t, name+what)) * time.Hour
 	}
-	if !d.To.IsZero() {
-		d.To = d.To.AddDate(0, 0, rapid.IntRange(0, 400).Draw(t, "later"))
+	d := Dates{x.Add(-days(" before")), x.Add(days(" after") + 1)}
+	if rapid.IntRange(0, 5).Draw(t, name+" open") == 0 {
+		d.From = time.Time{}
 	}
-	if rapid.Bool().Draw(t, "unknown") {
+	if rapid.IntRange(0, 5).Draw(t, name+" ends") == 0 {
 		d.To = time.Time{}
 	}
 	return d
 }
 
-func TestUncertaintyNeverRemovesAPair(t *testing.T) {
+func instant(t *rapid.T, name string) time.Time {
+	return date(1980, 1, 1).Add(time.Duration(rapid.IntRange(0, 15000*24).Draw(t, name)) * time.Hour)
+}
+
+// Two facts that hold one truth never differ, however uncertain they are.
+func TestUncertaintyNeverRemovesATruePair(t *testing.T) {
 	t.Run("dates", rapid.MakeCheck(func(t *rapid.T) {
-		a, b := anyDates.Draw(t, "a"), anyDates.Draw(t, "b")
-		if v, _ := a.Meet(b); v == MustDiffer {
-			return
-		}
-		if v, r := widen(t, a).Meet(widen(t, b)); v == MustDiffer {
-			t.Fatalf("%s and %s meet, wider ones do not: %s", a, b, r.Message("en"))
+		x := instant(t, "event")
+		a, b := about(t, x, "a"), about(t, x, "b")
+		if v, r := a.Meet(b); v == MustDiffer {
+			t.Fatalf("both hold %s: %s", x, r.Message("en"))
 		}
 	}))
 	t.Run("ages", rapid.MakeCheck(func(t *rapid.T) {
-		draw := func(name string) Age {
-			least := rapid.IntRange(0, 200).Draw(t, name)
-			return Age{least, least + rapid.IntRange(0, 30).Draw(t, name+" wide"), anyDates.Draw(t, name+" at")}
+		born := instant(t, "born")
+		age := func(name string) Age {
+			day := born.AddDate(0, 0, rapid.IntRange(0, 7000).Draw(t, name+" day"))
+			months := monthsBetween(born, day)
+			return Age{
+				max(0, months-rapid.IntRange(0, 24).Draw(t, name+" younger")),
+				months + rapid.IntRange(0, 24).Draw(t, name+" elder"), about(t, day, name+" at"),
+			}
 		}
-		a, b := draw("a"), draw("b")
-		if v, _ := a.Meet(b); v == MustDiffer {
-			return
-		}
-		wide := func(a Age) Age {
-			return Age{max(0, a.Min-rapid.IntRange(0, 24).Draw(t, "younger")), a.Max + rapid.IntRange(0, 24).Draw(t, "elder"), widen(t, a.At)}
-		}
-		if v, r := wide(a).Meet(wide(b)); v == MustDiffer {
-			t.Fatalf("%+v and %+v meet, wider ones do not: %s", a, b, r.Message("en"))
+		a, b := age("a"), age("b")
+		if v, r := a.Meet(b); v == MustDiffer {
+			t.Fatalf("both born %s: %s", born, r.Message("en"))
 		}
 	}))
 	t.Run("places", rapid.MakeCheck(func(t *rapid.T) {
 		all := china().all
-		draw := func(name string) Area {
-			in := []*Division{&all[rapid.IntRange(0, len(all)-1).Draw(t, name)]}
-			if rapid.IntRange(0, 3).Draw(t, "kin") == 0 && in[0].Parent() != nil {
-				in[0] = in[0].Parent()
+		any := func(name string) *Division { return &all[rapid.IntRange(0, len(all)-1).Draw(t, name)] }
+		is := any("is")
+		area := func(name string) Area {
+			d := is
+			if now := is.present(); len(now) > 0 && rapid.Bool().Draw(t, name+" today") {
+				d = now[0]
 			}
-			return Area{in, float64(rapid.IntRange(0, 300).Draw(t, name+" km"))}
-		}
-		a, b := draw("a"), draw("b")
-		if v, _ := a.Meet(b); v == MustDiffer {
-			return
-		}
-		wide := func(a Area) Area {
-			a.Slack += float64(rapid.IntRange(0, 100).Draw(t, "km"))
-			switch rapid.IntRange(0, 2).Draw(t, "how") {
-			case 0:
-				a.In = append([]*Division{&all[rapid.IntRange(0, len(all)-1).Draw(t, "or")]}, a.In...)
-			case 1:
-				if p := a.In[0].Parent(); p != nil {
-					a.In = []*Division{p}
+			for range rapid.IntRange(0, 2).Draw(t, name+" up") {
+				if p := d.Parent(); p != nil {
+					d = p
+				}
+			}
+			a := Area{In: []*Division{d}}
+			if rapid.Bool().Draw(t, name+" or") {
+				a.In = append([]*Division{any(name + " other")}, a.In...)
+			}
+			if rapid.Bool().Draw(t, name+" near") { // another, with the distance as slack
+				o := any(name + " neighbour")
+				a = Area{[]*Division{o}, Distance(o, is) + 1}
+				for _, now := range is.present() {
+					a.Slack = max(a.Slack, Distance(o, now)+1)
 				}
 			}
 			return a
 		}
-		wa, wb := wide(a), wide(b)
-		if v, r := wa.Meet(wb); v == MustDiffer {
-			t.Fatalf("%s and %s meet, wider ones do not: %s", a.In[0].Code+a.In[0].Name, b.In[0].Code+b.In[0].Name, r.Message("en"))
+		a, b := area("a"), area("b")
+		if v, r := a.Meet(b); v == MustDiffer {
+			t.Fatalf("both are %s %s: %s", is.Code, is.Name, r.Message("en"))
 		}
 	}))
+}
+
+// What may be the same may be it still when one side says less.
+func TestSayingLessNeverRemovesAPair(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		x := instant(t, "event")
+		a, b := about(t, x, "a"), about(t, x.AddDate(0, 0, rapid.IntRange(-900, 900).Draw(t, "apart")), "b")
+		if v, _ := a.Meet(b); v == MustDiffer {
+			return
+		}
+		wide := a
+		if !wide.From.IsZero() {
+			wide.From = wide.From.AddDate(0, 0, -rapid.IntRange(0, 400).Draw(t, "earlier"))
+		}
+		if rapid.Bool().Draw(t, "open") {
+			wide.To = time.Time{}
+		}
+		if v, r := wide.Meet(b); v == MustDiffer {
+			t.Fatalf("%s meets %s and %s does not: %s", a, b, wide, r.Message("en"))
+		}
+	})
 }
 
 func TestMeetingIsMutual(t *testing.T) {
