@@ -61,6 +61,7 @@ type Count struct {
 	Found int `json:"found"`
 	Of    int `json:"of"`
 	Hash  int `json:"by_hash"` // of those found, by fingerprints alone
+	Apart int `json:"apart"`   // of those not found, shown as the same scene or layout
 	Unfit int `json:"unfit"`   // of those, copies of pictures under the quality gate, or under it themselves
 }
 
@@ -333,7 +334,10 @@ func (r *Report) ask(ctx context.Context, g *gallery, q row) error {
 	for _, a := range answers {
 		switch {
 		case !a.Same:
-			if a.number != original {
+			if a.number == original {
+				edit.Apart++
+				class.Apart++
+			} else {
 				r.ScenePairs++
 			}
 		case a.number == original:
@@ -501,11 +505,11 @@ func gray(p photo.Photo) (*image.Gray, error) {
 func (r Report) WriteTo(w io.Writer) (int64, error) {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d queries, %d photos known, %d pairs of pictures that do not belong together\n\n", r.Queries, r.References, r.Pairs)
-	fmt.Fprintf(&b, "%-18s %-16s %11s  %5s  %-13s  %s\n", "class", "edit", "found", "", "95 %", "by hash")
+	fmt.Fprintf(&b, "%-18s %-16s %11s  %5s  %-14s  %7s  %s\n", "class", "edit", "found", "", "95 %", "by hash", "shown apart")
 	for _, name := range r.edits {
 		c := r.Edits[name]
 		lo, hi := interval(c.Found, c.Of)
-		fmt.Fprintf(&b, "%-18s %-16s %5d/%5d  %.3f  %.3f to %.3f  %.3f\n", r.class[name], name, c.Found, c.Of, c.rate(), lo, hi, float64(c.Hash)/float64(max(1, c.Of)))
+		fmt.Fprintf(&b, "%-18s %-16s %5d/%5d  %.3f  %.3f to %.3f  %7.3f  %d\n", r.class[name], name, c.Found, c.Of, c.rate(), lo, hi, float64(c.Hash)/float64(max(1, c.Of)), c.Apart)
 	}
 	b.WriteByte('\n')
 	var classes []string

@@ -182,3 +182,23 @@ func TestIntervalsAreWilsons(t *testing.T) {
 		}
 	}
 }
+
+func TestPosterOfTheSameLayoutIsShownApart(t *testing.T) {
+	set := t.TempDir()
+	for seed, name := range map[uint64]string{61: "originals/poster.jpg", 62: "queries/other.jpg"} {
+		poster := drawn(77, 700, 900)
+		draw.Draw(poster, image.Rect(60, 250, 640, 680), drawn(seed, 580, 430), image.Point{}, draw.Src)
+		save(t, filepath.Join(set, name), poster)
+	}
+	truth := "query,transform,class,original\nqueries/other.jpg,exchange,X,originals/poster.jpg\n"
+	if err := os.WriteFile(filepath.Join(set, "truth.csv"), []byte(truth), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	r, err := Exam{Set: set}.Run(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c := *r.Edits["exchange"]; c != (Count{Of: 1, Apart: 1}) || r.FalsePairs != 0 || r.ScenePairs != 0 {
+		t.Errorf("%+v %+v", c, r)
+	}
+}
