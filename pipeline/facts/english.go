@@ -125,7 +125,7 @@ func (r *reader) englishDay(i int) (read, bool) {
 			}
 		}
 	}
-	if p.IsZero() {
+	if p.IsZero() || r.undated {
 		return read{}, false
 	}
 	at := func(days int) Dates { return oneDay(p.AddDate(0, 0, days)) }
@@ -240,7 +240,7 @@ func (r *reader) englishYear(month, day, to int) (read, bool) {
 // englishAgo reads "two days ago".
 func (r *reader) englishAgo(i int) (read, bool) {
 	v, to, ok := r.count(i)
-	if !ok || r.posted.IsZero() || v > 600 {
+	if !ok || r.posted.IsZero() || r.undated || v > 600 {
 		return read{}, false
 	}
 	k := r.blank(to)

@@ -107,10 +107,7 @@ func TestExams(t *testing.T) {
 				}
 				got := f.Place()
 				right := func(d *Division) bool {
-					if len(q.Truth.Places) == 0 {
-						return false
-					}
-					p := q.Truth.Places[0]
+					var p truePlace
 					for _, o := range q.Truth.Places {
 						if o.Role == Seen || o.Role == Lost {
 							p = o

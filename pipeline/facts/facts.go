@@ -157,6 +157,7 @@ type reader struct {
 	text    string
 	context Context
 	posted  time.Time
+	undated bool  // what is read was written on a day that is not known
 	old     bool  // the text is about a day long ago
 	hits    []hit // places, and other words that speak of a person, in order
 	cues    []hit

@@ -222,5 +222,5 @@ var cues = [...]string{
 	lost: `离家 没回 没回来 没有回来 未回 未返 不见 挤散 冲散 失于 丢 接走 抱养 领走 卖到 走失 失踪 丢失 走丢 被拐 拐走 拐卖 失散 失联 不见了 被抱走 抱走 被偷 偷走 离家出走 丢了 弄丢 跑丢 找不到 被盗 骗走 被骗 失去联系 走散 被人带走 带走 出走 未归 没回家 下落不明 丢的 人贩子 被抢 抢走 不见的 失踪地 失踪人所在地 寻子 寻女 寻人
 		missing lost disappeared abducted kidnapped vanished last_seen went_missing snatched stolen separated wandered trafficked gone taken_away taken_from was_taken`,
 	from:  `老家 籍贯 户籍 原籍 祖籍 家住 家在 来自 口音 乡音 户口 老乡 自称 说是 出生在 出生地 生于 家乡 住址 家庭住址 hometown accent originally comes_from native_of born_in`,
-	other: `联系地址 联系人在 联系人 父在 母在 父母在 父母现在 爸爸在 妈妈在 家长在 我在 本人在 我现在 我们在 现居 现住 打工 务工 收废品 做生意 搬到 途经 路过 网传 据传 谣言 不属实 辟谣 假的 有人说 不实 i_live_in lives_in father_lives works_in rumour rumor fake`,
+	other: `联系地址 联系人在 联系人 父在 母在 父母在 父母现在 爸爸在 妈妈在 家长在 我在 本人在 我现在 我们在 现居 现住 打工 务工 收废品 做生意 搬到 途经 路过 网传 据传 已找到 找到了 已在 集合 买来 found_safe been_found 谣言 不属实 辟谣 假的 有人说 不实 i_live_in lives_in father_lives works_in rumour rumor fake`,
 }

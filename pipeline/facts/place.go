@@ -226,6 +226,7 @@ var (
 	notPeople  = []string{"人民", "人行", "人流", "人多", "人家", "人才", "人车", "人群", "人潮", "人山", "人贩", "人口", "人工", "人事", "人体", "人气", "人大", "人寿"}
 	visitors   = []string{"游客", "网友", "记者", "志愿者", "热心人", "市民", "旅客", "媒体"}
 	not        = []string{"不是在", "不是", "并非", "不在", "并不在", "非", "（今", "今属", "现属", "现为", "还叫", "原名", "(今", "没有人在", "not ", "not in ", "not the ", "not at "}
+	brought    = []string{"拐到", "被带到", "卖到", "带到", "转卖到", "贩到", "被抱到", "拐至", "卖至", "带至"}
 	towards    = []string{"开往", "前往", "去往", "飞往", "驶往", "发往", "驶向", "开向"}
 )
 
@@ -325,6 +326,9 @@ func (r *reader) mention(h hit) (mention, bool) {
 	if n, _ := r.any(m.to, "女孩", "男孩", "小孩", "孩子", "籍"); n > 0 && m.role == unsaid {
 		m.near = -1
 	}
+	if before(brought) || before([]string{"现在", "现居", "现住", "如今在", "现于"}) && r.seeks() {
+		m.role, m.near = other, 3
+	}
 	if m.role == from {
 		m.near = 3
 	}
@@ -334,6 +338,17 @@ func (r *reader) mention(h hit) (mention, bool) {
 		}
 	}
 	return m, true
+}
+
+// seeks reports that a grown child writes, or is written of: where it is now
+// is not where it was lost.
+func (r *reader) seeks() bool {
+	for i := range r.runes {
+		if n, _ := r.any(i, "寻亲", "生父母", "亲生", "寻家", "被拐女", "被拐男", "找家", "寻找家人"); n > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // fits reports that an English word for a rank can stand behind the name.

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 )
 
 // read is an interval and the rune behind its words.
@@ -22,8 +23,22 @@ func (r *reader) times() ([]Moment, []AgeFact) {
 	var ages []ageRead
 	nearness := map[Span]int{}
 	first := beginnings()
+	here, regions := r.posted, r.forwarded()
+	var there time.Time
+	if len(regions) > 0 {
+		there = r.firstPosted()
+	}
 	for i := 0; i < len(r.runes) && len(ms)+len(ages) < most; {
 		c := r.runes[i]
+		r.posted, r.undated = here, false
+		for _, q := range regions {
+			if i >= q[0] && i < q[1] {
+				r.undated = there.IsZero()
+				if !r.undated {
+					r.posted = there
+				}
+			}
+		}
 		if !digit(c) && !first[c] && (!letter(c) || letter(r.rune(i-1))) {
 			i++
 			continue
@@ -55,6 +70,7 @@ func (r *reader) times() ([]Moment, []AgeFact) {
 		}
 		i = max(i+1, m.to)
 	}
+	r.posted, r.undated = here, false
 	slices.SortStableFunc(ms, func(a, b Moment) int {
 		return cmp.Or(cmp.Compare(a.Role.order(), b.Role.order()), cmp.Compare(nearness[b.Words], nearness[a.Words]))
 	})
@@ -74,16 +90,58 @@ var beginnings = sync.OnceValue(func() map[rune]bool {
 	return m
 })
 
+// forwarded are the parts of the text that somebody wrote on another day:
+// what follows //@ and RT @, and longer words in quotation marks.
+func (r *reader) forwarded() [][2]int {
+	var parts [][2]int
+	open := -1
+	for i, c := range r.runes {
+		switch {
+		case c == '/' && r.has(i, "//@"), c == 'r' && r.has(i, "rt @"):
+			return append(parts, [2]int{i, len(r.runes)})
+		case c == '“':
+			open = i
+		case c == '”' && open >= 0:
+			if i-open > 9 {
+				parts = append(parts, [2]int{open, i})
+			}
+			open = -1
+		}
+	}
+	return parts
+}
+
+// firstPosted is the day on which the forwarded words were posted first, where
+// the text says it.
+func (r *reader) firstPosted() time.Time {
+	for i, c := range r.runes {
+		if !digit(c) || digit(r.rune(i-1)) {
+			continue
+		}
+		if m, ok := r.moment(i); ok && !m.void && r.filed(i, m.to) {
+			return m.From
+		}
+	}
+	for i, c := range r.runes {
+		if c == 'p' && r.has(i, "posted ") {
+			if m, ok := r.moment(i + len("posted ")); ok && !m.void {
+				return m.From
+			}
+		}
+	}
+	return time.Time{}
+}
+
 // filed reports that the time at runes i to j is of a notice or a file, not of
 // what happened.
 func (r *reader) filed(i, j int) bool {
-	if n, _ := r.any(r.blank(j), "发布", "发帖", "公告", "入院", "登记", "注册", "上传", "报案", "立案", "转发", "发，", "（北京时间）发"); n > 0 {
+	if n, _ := r.any(r.blank(j), "发布", "发帖日", "发帖时间", "公告", "登记", "注册", "上传", "报案", "立案", "转发", "发，", "（北京时间）发"); n > 0 {
 		if m, _ := r.any(r.blank(j)+n, "日期", "时间", "于", "："); m == 0 {
 			return true
 		}
 	}
 	before := string(r.runes[max(0, i-8):i])
-	for _, w := range []string{"发布日期", "发布于", "发布时间", "发帖", "注册日期", "注册时间", "登记日期", "登记时间", "公告", "原微博", "原文", "入院日期", "报案时间", "posted", "更新时间", "上传时间", "有效期", "截至", "截止"} {
+	for _, w := range []string{"发布日期", "发布于", "发布时间", "发帖日", "发帖时间", "注册日期", "注册时间", "登记日期", "登记时间", "公告", "原微博", "原文", "报案时间", "posted", "更新时间", "上传时间", "有效期", "截至", "截止"} {
 		if k := strings.LastIndex(before, w); k >= 0 && !strings.ContainsAny(before[k:], "，。,；;\n") {
 			return true
 		}
@@ -392,6 +450,10 @@ func (r *reader) inYear(y, i int, relative bool) (read, bool) {
 		if len(name) == 3 && r.rune(i-1) != '年' || name == "3.15" && digit(r.rune(i-1)) { // 1995年秋
 			continue
 		}
+		// 三月三日 and 年三十岁 are no festivals.
+		if c := r.rune(i + utf8.RuneCountInString(name)); strings.ContainsRune("日号岁十", c) || numeralEnds(name) && isNumeral(c) {
+			continue
+		}
 		if d, ok := f.in(y); ok {
 			exact := d.To.Sub(d.From) == 24*time.Hour && f.before == 0 && f.after == 0
 			to := i + len([]rune(name))
@@ -426,6 +488,16 @@ func (r *reader) inYear(y, i int, relative bool) (read, bool) {
 		to++
 	}
 	return r.inMonth(y, month, to)
+}
+
+func isNumeral(c rune) bool {
+	_, ok := oneDigit(c)
+	return ok
+}
+
+func numeralEnds(name string) bool {
+	c, _ := utf8.DecodeLastRuneInString(name)
+	return c == '十' || isNumeral(c)
 }
 
 // inMonth reads what of a month is named.
@@ -640,7 +712,7 @@ func (r *reader) dayOfMonth(i int) (read, bool) {
 
 // relative reads what refers to the day of the post.
 func (r *reader) relative(i int) (read, bool) {
-	if r.posted.IsZero() {
+	if r.posted.IsZero() || r.undated {
 		return read{}, false
 	}
 	if c := r.rune(i); c < '一' { // digits and Latin words
