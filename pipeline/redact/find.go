@@ -91,7 +91,7 @@ func suspect(s string) suspicion {
 	for _, r := range s {
 		_, spoken := numeral(r)
 		switch {
-		case spoken || r >= '0' && r <= '9' || r > unicode.MaxLatin1 && unicode.Is(unicode.Nd, r) || r >= '①' && r <= '⑨' || r == '⓪':
+		case spoken || r >= '0' && r <= '9' || r > unicode.MaxLatin1 && unicode.Is(unicode.Nd, r) || r >= '①' && r <= '⑨' || r == '⓪' || r >= '❶' && r <= '❾' || r >= '⑴' && r <= '⑼':
 			digits++
 			apart = 0
 			look.number = look.number || digits >= 7
@@ -102,7 +102,7 @@ func suspect(s string) suspicion {
 		case (r == '*' || r == '×' || r == '#' || r|0x20 == 'x' || r == '•') && r == last && last == before:
 			look.number = true
 		case r < unicode.MaxLatin1 && !letterOrDigit(byte(r)), r >= 0x2000 && r < 0x2100, r == '、', r == '，', r >= 0xff01 && r <= 0xff0f:
-			if apart++; apart > 3 {
+			if apart++; apart > 4 {
 				digits, apart = 0, 0
 			}
 		case letterOrDigit(byte(r)) && r < unicode.MaxLatin1, r >= 0xff21 && r <= 0xff5a:

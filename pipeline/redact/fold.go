@@ -51,6 +51,9 @@ func foldRune(s string, r rune, numerals bool) string {
 		if d, ok := numeral(r); ok {
 			return string(rune('0' + d))
 		}
+		if r >= '❶' && r <= '❾' {
+			return string(r - '❶' + '1')
+		}
 	}
 	if r < utf8.RuneSelf {
 		return s
@@ -72,7 +75,7 @@ func foldRune(s string, r rune, numerals bool) string {
 
 func numeral(r rune) (int, bool) {
 	switch r {
-	case '零', '〇', '○':
+	case '零', '〇', '○', '洞', '⓿':
 		return 0, true
 	case '一', '壹', '幺':
 		return 1, true

@@ -43,7 +43,7 @@ func find(text string, shapes []shape) []span {
 }
 
 // gap is what may stand between two digits of one number.
-const gap = `[ \t\-‐-―.·,、/_\\()~*+|]{0,2}`
+const gap = `[ \t\-‐-―.·,、/_\\()~*+|]{0,3}`
 
 // plateStarts are the characters a plate begins with.
 const plateStarts = `京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼使领滬雲遼魯蘇浙贛陝閩貴粵寧瓊領`
