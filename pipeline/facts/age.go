@@ -95,6 +95,17 @@ func (r *reader) age(i int) (ageRead, bool) {
 	if digit(r.rune(k-1)) || r.rune(k-1) == '.' && digit(r.rune(k-2)) {
 		return a, false
 	}
+	if g, end, ok := r.num(k); ok && end-k == 2 && digit(r.rune(k)) && r.rune(end) == '后' && g%5 == 0 {
+		if g += 1900; g < 1950 {
+			g += 100
+		}
+		years := 10
+		if g%10 == 5 {
+			years = 5
+		}
+		first, ok1 := solar(g, 0, 0)
+		return ageRead{from: i, to: end + 1, isBirth: true, born: Dates{first.From, first.From.AddDate(years, 0, 0)}}, ok1
+	}
 	if z := strings.IndexRune("鼠牛虎兔龙蛇马羊猴鸡狗猪", r.rune(i+1)); r.rune(i) == '属' && z >= 0 && !r.posted.IsZero() {
 		return ageRead{from: i, to: i + 2, zodiac: z/3 + 1}, true
 	}
@@ -144,6 +155,13 @@ func (r *reader) age(i int) (ageRead, bool) {
 			a.min, a.max = 12*max(0, lo-2), 12*max(0, hi-1)+11
 		} else {
 			a.min, a.max = 12*lo, 12*hi+11
+			k := a.to
+			if c := r.rune(k); c == '零' || c == '又' {
+				k++
+			}
+			if m, end, ok := r.num(k); ok && m < 12 && r.has(end, "个月") {
+				a.min, a.max, a.to = 12*lo+m-1, 12*lo+m+1, end+2
+			}
 		}
 		return r.aged(a), true
 	}
@@ -317,12 +335,25 @@ func (r *reader) englishAge(i, from int) (ageRead, bool) {
 		}
 		return r.guessed(a, a.max == 12*v+11), true
 	}
+	if n, _ := r.any(i, "newborn", "new-born"); n > 0 && r.boundary(i+n) {
+		return r.aged(ageRead{from: from, to: i + n, min: 0, max: 1}), true
+	}
 	lo, to, ok := r.count(i)
 	if !ok || lo > oldest {
 		return a, false
 	}
 	hi := lo
-	if n, _ := r.any(to, "-", " to ", " or ", "–"); n > 0 {
+	if n, _ := r.any(to, " and a half"); n > 0 {
+		k := to + n
+		if m, _ := r.any(k, " years old", " years", "-year-old"); m > 0 {
+			return r.aged(ageRead{from: from, to: k + m, min: 12*lo + 2, max: 12*lo + 11}), true
+		}
+	}
+	if n, _ := r.any(to, " and "); n > 0 && r.wordBefore(i, "between") {
+		if v, end, ok := r.count(to + n); ok && v > lo && v < lo+10 {
+			hi, to = v, end
+		}
+	} else if n, _ := r.any(to, "-", " to ", " or ", "–"); n > 0 {
 		if v, end, ok := r.count(to + n); ok && v > lo && v < lo+10 {
 			hi, to = v, end
 		}
@@ -350,6 +381,19 @@ func (r *reader) englishAge(i, from int) (ageRead, bool) {
 	}
 	switch unit {
 	case "year", "years", "yr", "yrs":
+		k := end
+		if r.has(k, "and ") {
+			k += 4
+		}
+		if m, e, ok := r.count(k); ok && m < 12 && m > 0 {
+			if w, e := r.word(r.blank(e)); w == "months" || w == "month" {
+				if r.has(r.blank(e), "old") {
+					e = r.blank(e) + 3
+				}
+				a.to, a.min, a.max = e, 12*lo+m-1, 12*lo+m+1
+				return r.aged(a), true
+			}
+		}
 		if !is && lo <= 17 && r.bareBefore(i) && old != "ago" && old != "later" && old != "before" {
 			is, oldEnd = true, end
 		}

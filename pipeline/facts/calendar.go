@@ -156,6 +156,10 @@ var festivalNames = sync.OnceValue(func() map[rune][]named {
 // of speech.
 var festivals = []festival{
 	{"大年三十 年三十 除夕", lastOf, 0, 0},
+	{"大年二十九 年二十九 大年廿九", func(y int) (Dates, bool) {
+		d, ok := lastOf(y)
+		return Dates{d.From.AddDate(0, 0, -1), d.To}, ok
+	}, 0, 0}, {"三十晚上 三十夜", lastOf, 0, 0},
 	{"大年初一 正月初一", lunarDay(1, 1), 0, 0}, {"大年初二", lunarDay(1, 2), 0, 0}, {"大年初三", lunarDay(1, 3), 0, 0}, {"大年初四", lunarDay(1, 4), 0, 0}, {"大年初五", lunarDay(1, 5), 0, 0}, {"大年初六", lunarDay(1, 6), 0, 0},
 	{"春节期间 春节 过年期间 过年时 过年的时候 过年那几天 过年", lunarDay(1, 1), 8, 15}, {"chinese_new_year spring_festival", lunarDay(1, 1), 3, 15},
 	{"元宵节 元宵 正月十五", lunarDay(1, 15), 0, 0}, {"端午节 端午", lunarDay(5, 5), 0, 0}, {"七夕节 七夕", lunarDay(7, 7), 0, 0}, {"中元节 鬼节", lunarDay(7, 15), 0, 0},

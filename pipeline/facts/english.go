@@ -223,6 +223,15 @@ func (r *reader) englishYear(month, day, to int) (read, bool) {
 	for r.rune(k) == ' ' || r.rune(k) == ',' {
 		k++
 	}
+	if r.rune(k) == '\'' {
+		if y, end, ok := r.num(k + 1); ok && end-k == 3 {
+			if y += 2000; !r.posted.IsZero() && y > r.posted.Year() {
+				y -= 100
+			}
+			d, ok := solar(y, month, day)
+			return read{Dates: d, to: end, exact: day > 0}, ok
+		}
+	}
 	if y, end, ok := r.num(k); ok && digit(r.rune(k)) && end-k == 4 && y >= 1900 && y <= 2100 {
 		d, ok := solar(y, month, day)
 		return read{Dates: d, to: end, exact: day > 0}, ok
@@ -239,6 +248,15 @@ func (r *reader) englishYear(month, day, to int) (read, bool) {
 
 // englishAgo reads "two days ago".
 func (r *reader) englishAgo(i int) (read, bool) {
+	if n, w := r.any(i, "a few days ago", "few days ago", "several days ago", "a few weeks ago", "few weeks ago", "a few months ago", "few months ago"); n > 0 && !r.posted.IsZero() && !r.undated {
+		longest, shortest := 12, 1
+		if w > 4 {
+			longest, shortest = 300, 50
+		} else if w > 2 {
+			longest, shortest = 60, 10
+		}
+		return read{Dates: Dates{oneDay(r.posted.AddDate(0, 0, -longest)).From, oneDay(r.posted.AddDate(0, 0, -shortest)).To}, to: i + n}, true
+	}
 	v, to, ok := r.count(i)
 	if !ok || r.posted.IsZero() || r.undated || v > 600 {
 		return read{}, false

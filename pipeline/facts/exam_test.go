@@ -115,14 +115,14 @@ func TestExams(t *testing.T) {
 						}
 					}
 					// A division is right under any code it had.
-					return d.Code == p.Code || d.Code == p.Now || slices.Contains(p.Finer, d.Code) || slices.Contains(d.Earlier, p.Code)
+					return d.Code == p.Code || d.Code == p.Now || slices.Contains(p.Finer, d.Code) || slices.Contains(d.Earlier, p.Code) || len(d.Next) == 1 && d.Next[0] == p.Now
 				}
 				here := slices.ContainsFunc(q.Truth.Places, func(p truePlace) bool { return p.Role == Seen || p.Role == Lost })
 				if here && len(q.Truth.Candidates) == 0 {
 					if !place.add(got != nil && right(got.Division)) {
 						wrong("place")
 					} else if !role.add(slices.ContainsFunc(q.Truth.Places, func(p truePlace) bool {
-						return p.Role == got.Role && (p.Code == got.Code || p.Now == got.Code || slices.Contains(p.Finer, got.Code) || slices.Contains(got.Earlier, p.Code))
+						return p.Role == got.Role && (p.Code == got.Code || p.Now == got.Code || slices.Contains(p.Finer, got.Code) || slices.Contains(got.Earlier, p.Code) || len(got.Next) == 1 && got.Next[0] == p.Now)
 					})) {
 						wrong("role")
 					}

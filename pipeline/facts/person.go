@@ -7,8 +7,8 @@ import (
 
 // persons are words that speak of a person: of the child's sex, or notes.
 var persons = []struct{ says, words string }{
-	{"male", `小男孩 男孩 男童 男婴 男娃 男宝宝 男孩子 小男生 男生 儿子 小儿子 大儿子 小弟弟 弟弟 小伙子 寻子 我儿 小子 男小孩 男乞儿 小男童 男仔 细路仔 少年 兄弟 兄弟俩 胞兄 胞弟 👦 哥哥 孙子 外孙 侄子 外甥 男娃娃 小哥哥 boy boys son grandson nephew little_boy`},
-	{"female", `小女孩 女孩 女童 女婴 女娃 女宝宝 女孩子 小女生 女生 女儿 小女儿 大女儿 小妹妹 妹妹 小姑娘 姑娘 闺女 丫头 女小孩 小丫头 女仔 少女 囡囡 妹娃儿 妹娃 姐妹 姐妹俩 胞姐 胞妹 假小子 寻女 👧 姐姐 孙女 外孙女 侄女 外甥女 女娃娃 小姐姐 girl girls daughter granddaughter niece little_girl`},
+	{"male", `小男孩 男孩 男童 男婴 男娃 男宝宝 男孩子 小男生 男生 儿子 小儿子 大儿子 小弟弟 弟弟 小伙子 寻子 我儿 小子 男小孩 男乞儿 小男童 男宝 男扮女装 伢子 爱子 长子 次子 小崽子 男仔 细路仔 少年 兄弟 兄弟俩 胞兄 胞弟 👦 哥哥 孙子 外孙 侄子 外甥 男娃娃 小哥哥 boy boys schoolboy lad son grandson nephew little_boy`},
+	{"female", `小女孩 女孩 女童 女婴 女娃 女宝宝 女孩子 小女生 女生 女儿 小女儿 大女儿 小妹妹 妹妹 小姑娘 姑娘 闺女 丫头 女小孩 小丫头 女宝 女扮男装 爱女 长女 次女 妞妞 妹仔 女仔 少女 囡囡 妹娃儿 妹娃 姐妹 姐妹俩 胞姐 胞妹 假小子 寻女 👧 姐姐 孙女 外孙女 侄女 外甥女 女娃娃 小姐姐 girl girls schoolgirl lass daughter granddaughter niece little_girl`},
 	{"both", `姐弟 兄妹 姐弟俩 兄妹俩`},
 	{"grown", `男子 女子 男人 女人 妇女 妇人 老人 男乞丐 女乞丐 大叔 阿姨 大妈 大爷 母亲 父亲 妈妈 爸爸 老太太 老太 老头 老汉 爷爷 奶奶 中年男 中年女 男青年 女青年 man woman mother father lady gentleman grandma grandpa adult`},
 	{"mark", `胎记 青痣 黑斑 白斑 红斑 雀斑 黑点 肉瘤 瘤 牙印 针眼 小坑 鞭痕 疹 癞 疮 黑痣 红痣 痣 胎斑 酒窝 招风耳 虎牙 缺牙 门牙 六指 双眼皮 单眼皮 大眼睛 兔唇 唇裂 birthmark mole moles red_mark mark tattoo scabs dimple dimples freckles`},

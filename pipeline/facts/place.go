@@ -220,7 +220,7 @@ func join(m, n mention) (mention, bool) {
 // What may stand after a name that then names something else.
 var (
 	afterStreet = []string{"路", "街", "大道", "巷", "弄", "胡同", "大桥", "公园", "银行", "牌照", "牌", "啤酒", "时间", "晚报", "日报", "早报", "卫视", "电视台", "网友", "菜", "小吃", "拉面", "火锅", "米粉", "米线", "烧烤", "饭店", "饭馆",
-		"餐馆", "烤鸭", "烧饼", "羊肉串", "号", "航空", "证券", "集团", "公司", "特产", "同城"}
+		"餐馆", "烤鸭", "烧饼", "羊肉串", "号", "航空", "证券", "集团", "公司", "特产", "同城", "大厦", "宾馆", "酒店", "东路", "西路", "南路", "北路", "中路", "东街", "西街", "南街", "北街", "一路", "二路"}
 	stillPlace = []string{"路边", "路上", "路人", "街头", "街上", "街边", "街道", "街拍", "街口", "街角", "街心", "巷口", "号码"}
 	originates = []string{"人口音", "口音", "籍", "腔", "佬", "妹子", "妹", "户口", "话", "老乡", "方言", "乡音", " accent", "的口音", "那边口音", "一带口音", "当地口音"}
 	notPeople  = []string{"人民", "人行", "人流", "人多", "人家", "人才", "人车", "人群", "人潮", "人山", "人贩", "人口", "人工", "人事", "人体", "人气", "人大", "人寿"}
@@ -728,6 +728,8 @@ func (r *reader) origin(start, i int) int {
 		}
 		switch role := int(c.entries[0].value); {
 		case role == other && r.nearest(i, r.clauseEnd(i), i, i) == seen: // 我在…看到
+			return unsaid
+		case role == from && (r.rune(c.from-1) == '在' || r.rune(c.from-1) == '回'): // 在老家走失
 			return unsaid
 		case role == from || role == other:
 			return role

@@ -176,10 +176,10 @@ func (r *reader) born(i, j int) bool {
 	if r.rune(j) == '生' && !strings.ContainsRune("活病意存气", r.rune(j+1)) {
 		return true
 	}
-	start := max(0, i-8)
+	start := max(0, i-9)
 	before := string(r.runes[start:i])
-	for _, w := range []string{"出生", "生于", "生日", "born", "birth", "dob", "生辰", "b. ", "turned", "turns"} {
-		if k := strings.LastIndex(before, w); k >= 0 && !strings.ContainsAny(strings.TrimRight(before[k+len(w):], " :："), "。！？\n，,;； ") {
+	for _, w := range []string{"出生", "生于", "生日", "出生证", "born", "birth", "dob", "生辰", "b. ", "turned", "turns"} {
+		if k := strings.LastIndex(before, w); k >= 0 && !strings.ContainsAny(strings.TrimRight(strings.TrimSuffix(strings.TrimSuffix(strings.TrimSpace(before[k+len(w):]), "on"), "in"), " :："), "。！？\n，,;； ") {
 			return true
 		}
 	}
@@ -198,18 +198,22 @@ func (r *reader) moment(i int) (read, bool) {
 	// A range: 3月5日至8日, 2008年到2009年.
 	k := r.blank(m.to)
 	if n, _ := r.any(k, "至", "到", "—", "–", "~", "～", "-", "--"); n > 0 {
-		if e, ok := r.day(r.blank(k + n)); ok && e.To.After(m.From) && e.From.Sub(m.From) < 20*366*24*time.Hour {
-			return read{Dates: Dates{m.From, e.To}, to: e.to}, true
-		} else if v, to, ok := r.num(r.blank(k + n)); ok && m.exact {
-			if l, _ := r.any(to, "日", "号"); l > 0 {
-				if e, ok := solar(m.From.Year(), int(m.From.Month()), v); ok && e.To.After(m.From) {
-					return read{Dates: Dates{m.From, e.To}, to: to + l}, true
-				}
+		v, to, isNumber := r.num(r.blank(k + n))
+		if l, _ := r.any(to, "日", "号"); isNumber && m.exact && l > 0 {
+			if e, ok := solar(m.From.Year(), int(m.From.Month()), v); ok && e.To.After(m.From) {
+				return read{Dates: Dates{m.From, e.To}, to: to + l}, true
 			}
+		} else if e, ok := r.day(r.blank(k + n)); ok && e.To.After(m.From) && e.From.Sub(m.From) < 20*366*24*time.Hour {
+			return read{Dates: Dates{m.From, e.To}, to: e.to}, true
 		}
 	}
 	if m.exact {
+		base := m
 		m = r.hour(m)
+		// Who writes on a Tuesday morning of "Tuesday evening" means the last one.
+		if n, _ := r.any(i, "周", "星期", "礼拜", "on ", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"); n > 0 && base.From == oneDay(r.posted).From && m.From.After(r.posted) {
+			m.From, m.To = m.From.AddDate(0, 0, -7), m.To.AddDate(0, 0, -7)
+		}
 	}
 	if n, _ := r.any(m.to, "左右", "前后", "上下", "许"); n > 0 {
 		m.to += n
@@ -232,10 +236,21 @@ func (r *reader) day(i int) (read, bool) {
 			return m, true
 		}
 		d, ok := solar(y, 0, 0)
+		if n, w := r.any(to, "底", "末", "尾", "初"); n > 0 && ok && r.rune(to+1) != '中' {
+			if w < 3 {
+				return read{Dates: months(y, 11, 13), to: to + n}, true
+			}
+			if _, _, isNumber := r.num(to + 1); !isNumber {
+				return read{Dates: months(y, 1, 3), to: to + n}, true
+			}
+		}
 		if n, _ := r.any(to, "左右", "前后"); n > 0 && ok {
 			return read{Dates: Dates{d.From.AddDate(-1, 0, 0), d.To.AddDate(1, 0, 0)}, to: to + n}, true
 		}
 		return read{Dates: d, to: to}, ok
+	}
+	if m, ok := r.decade(i); ok {
+		return m, true
 	}
 	// Dates with marks: 2011-01-25.
 	if m, ok := r.marked(i); ok {
@@ -287,6 +302,29 @@ func (r *reader) lunarDayOnly(i int) (read, bool) {
 		}
 	}
 	return best, best.to > 0 && r.posted.Sub(best.From) < 45*24*time.Hour
+}
+
+// decade reads 九十年代初 and 80年代, those of the last century.
+func (r *reader) decade(i int) (read, bool) {
+	ten, to, ok := r.num(i)
+	if !ok || ten < 50 || ten > 90 || ten%10 != 0 || !r.has(to, "年代") || digit(r.rune(i-1)) {
+		return read{}, false
+	}
+	to += 2
+	first, last := 1900+ten, 1900+ten+10
+	if n, w := r.any(to, "初期", "初", "早期", "中期", "中", "末期", "末", "后期", "晚期"); n > 0 {
+		to += n
+		switch {
+		case w < 3:
+			last = first + 4
+		case w < 5:
+			first, last = first+3, first+8
+		default:
+			first += 6
+		}
+	}
+	at := func(y int) time.Time { return time.Date(y, 1, 1, 0, 0, 0, 0, zone) }
+	return read{Dates: Dates{at(first), at(last)}, to: to}, true
 }
 
 // skip passes over what may stand between a year and a month.
