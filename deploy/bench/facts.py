@@ -35,7 +35,8 @@ class Xunqin:
     def place(self, post):
         for p in self.answers[post["id"]]["places"]:
             if p.get("role") not in ("from", "other"):
-                return {p["code"], *(p.get("now") or [])[:1]}, p["grade"] >= SURE, p.get("role")
+                now = p.get("now") or []
+                return {p["code"], *(now if len(now) == 1 else [])}, p["grade"] >= SURE, p.get("role")
         return None
 
     def time(self, post):

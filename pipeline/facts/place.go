@@ -53,6 +53,7 @@ func (r *reader) places() []Place {
 		}
 	}
 	out = dropCoarse(out)
+	doubt(out, ms, r)
 	slices.SortStableFunc(out, func(a, b Place) int { return cmp.Compare(a.Role.order(), b.Role.order()) })
 	if len(out) == 0 || out[0].Role.order() > 1 {
 		if p, ok := r.local(); ok {
@@ -60,6 +61,46 @@ func (r *reader) places() []Place {
 		}
 	}
 	return out
+}
+
+// contested is the grade of a place beside another where the same happened, as
+// far as the words go, and of any place in words that deny or retell.
+const contested = 0.8
+
+// doubt lowers the grades of places of which the words leave open which one it
+// was: two that the same is said of as near by, and those in a rumour.
+func doubt(places []Place, ms []mention, r *reader) {
+	near := map[Span]int{}
+	for _, m := range ms {
+		near[r.span(m.from, m.to)] = m.near
+	}
+	happened := func(p Place) bool { return p.Role == Seen || p.Role == Lost }
+	retold := r.retold()
+	for i := range places {
+		p := &places[i]
+		if !happened(*p) {
+			continue
+		}
+		open := retold
+		for j, q := range places {
+			if i != j && happened(q) && q.Words != p.Words && q.Grade >= contested && q.Role == p.Role && near[q.Words] >= near[p.Words] && !p.Within(q.Division) && !q.Within(p.Division) {
+				open = true
+			}
+		}
+		if open {
+			p.Grade = min(p.Grade, contested)
+		}
+	}
+}
+
+// retold reports words of rumours, corrections and good ends.
+func (r *reader) retold() bool {
+	for i := range r.runes {
+		if n, _ := r.any(i, "谣言", "辟谣", "谣传", "不属实", "不实", "旧闻", "网传", "据传", "假消息", "假的", "集合", "已找到", "找到了", "别再转", "不要再转", "停止转发", "found safe", "hoax", "rumour", "rumor", "stop sharing", "fake"); n > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 var roleNames = [...]Role{unsaid: "", seen: Seen, lost: Lost, from: From, other: Other}

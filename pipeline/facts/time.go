@@ -81,7 +81,7 @@ func (r *reader) times() ([]Moment, []AgeFact) {
 // digits and Latin words.
 var beginnings = sync.OnceValue(func() map[rune]bool {
 	m := map[rune]bool{}
-	for _, r := range "一二三四五六七八九十两〇零半几大昨今前去上本这正腊冬闰农阴旧春除元端中重清国儿劳周星礼刚现目近最年暑寒夏秋虚满当凌早下晚傍深圣平情妇教小光双过新出初婴未不属才脐百学寻噚尋琴立谷火约" {
+	for _, r := range "民甲乙丙丁戊己庚辛壬癸一二三四五六七八九十两〇零半几大昨今前去上本这正腊冬闰农阴旧春除元端中重清国儿劳周星礼刚现目近最年暑寒夏秋虚满当凌早下晚傍深圣平情妇教小光双过新出初婴未不属才脐百学寻噚尋琴立谷火约" {
 		m[r] = true
 	}
 	for r := range festivalNames() {
@@ -357,6 +357,19 @@ func (r *reader) year(i int) (y, to int, relative, ok bool) {
 	}
 	if digit(r.rune(i - 1)) {
 		return 0, 0, false, false
+	}
+	if r.has(i, "民国") {
+		if v, to, ok := r.num(i + 2); ok && v > 0 && v < 200 && r.rune(to) == '年' {
+			return 1911 + v, to + 1, false, true
+		}
+	}
+	// 辛卯年: the last one that had begun.
+	if stem, branch := strings.IndexRune("甲乙丙丁戊己庚辛壬癸", r.rune(i))/3, strings.IndexRune("子丑寅卯辰巳午未申酉戌亥", r.rune(i+1))/3; han(r.rune(i)) && strings.ContainsRune("甲乙丙丁戊己庚辛壬癸", r.rune(i)) && strings.ContainsRune("子丑寅卯辰巳午未申酉戌亥", r.rune(i+1)) && r.rune(i+2) == '年' && !r.posted.IsZero() {
+		for y := lunarYearOf(r.posted); y > r.posted.Year()-61; y-- {
+			if (y-4)%10 == stem && (y-4)%12 == branch {
+				return y, i + 3, false, true
+			}
+		}
 	}
 	// Digits, Arabic or Chinese, one by one.
 	v, n := 0, 0
@@ -768,7 +781,7 @@ func (r *reader) relative(i int) (read, bool) {
 		days     int
 		from, to int // hours, where the word says so
 	}{
-		{"琴日", -1, 0, 0}, {"尋日", -1, 0, 0}, {"寻日", -1, 0, 0}, {"噚日", -1, 0, 0}, {"昨午", -1, 10, 15}, {"今朝", 0, 4, 11}, {"今午", 0, 10, 15}, {"大前天", -3, 0, 0}, {"前天晚上", -2, 17, 30}, {"前天夜里", -2, 19, 30}, {"前天", -2, 0, 0}, {"前日", -2, 0, 0}, {"前晚", -2, 17, 30}, {"昨天晚上", -1, 17, 30}, {"昨天夜里", -1, 19, 30}, {"昨天", -1, 0, 0}, {"昨日", -1, 0, 0},
+		{"琴晚", -1, 17, 30}, {"噚晚", -1, 17, 30}, {"寻晚", -1, 17, 30}, {"昨夕", -1, 16, 30}, {"昨宵", -1, 17, 30}, {"前夜", -2, 17, 30}, {"今天凌晨", 0, 0, 6}, {"琴日", -1, 0, 0}, {"尋日", -1, 0, 0}, {"寻日", -1, 0, 0}, {"噚日", -1, 0, 0}, {"昨午", -1, 10, 15}, {"今朝", 0, 4, 11}, {"今午", 0, 10, 15}, {"大前天", -3, 0, 0}, {"前天晚上", -2, 17, 30}, {"前天夜里", -2, 19, 30}, {"前天", -2, 0, 0}, {"前日", -2, 0, 0}, {"前晚", -2, 17, 30}, {"昨天晚上", -1, 17, 30}, {"昨天夜里", -1, 19, 30}, {"昨天", -1, 0, 0}, {"昨日", -1, 0, 0},
 		{"昨儿", -1, 0, 0}, {"昨晚上", -1, 17, 30}, {"昨晚", -1, 17, 30}, {"昨夜", -1, 19, 30}, {"昨早", -1, 4, 11}, {"今天", 0, 0, 0}, {"今日", 0, 0, 0}, {"今儿", 0, 0, 0}, {"今早", 0, 4, 11}, {"今晨", 0, 3, 10}, {"今晚", 0, 17, 30}, {"今夜", 0, 19, 30}, {"当天", 0, 0, 0}, {"今个", 0, 0, 0},
 	} {
 		if !r.has(i, w.word) {
@@ -963,8 +976,8 @@ var hours = []struct {
 	from, to int
 	late     bool // the hour is of the afternoon
 }{
-	{[]string{"凌晨", "after midnight"}, 0, 6, false}, {[]string{"一大早", "大清早", "大早上", "早上", "早晨", "清晨", "早"}, 4, 11, false}, {[]string{"上午", "上晝", "上昼", "in the morning", "morning"}, 5, 13, false},
-	{[]string{"中午", "正午", "noon", "at noon"}, 10, 15, false}, {[]string{"下午", "午后", "下晝", "下昼", "in the afternoon", "afternoon"}, 12, 19, true}, {[]string{"傍晚", "黄昏", "天黑", "天快黑"}, 16, 21, true},
+	{[]string{"凌晨", "after midnight", "dawn", "at dawn"}, 0, 6, false}, {[]string{"一大早", "大清早", "大早上", "早上", "早晨", "清晨", "早"}, 4, 11, false}, {[]string{"上午", "上晝", "上昼", "in the morning", "morning"}, 5, 13, false},
+	{[]string{"中午", "正午", "noon", "at noon", "around noon", "midday", "lunchtime"}, 10, 15, false}, {[]string{"下午", "午后", "下晝", "下昼", "in the afternoon", "afternoon"}, 12, 19, true}, {[]string{"傍晚", "黄昏", "天黑", "天快黑", "dusk", "at dusk"}, 16, 21, true},
 	{[]string{"晚上", "夜里", "夜晚", "当晚", "晚间", "深夜", "晚", "夜", "in the evening", "evening", "at night", "night"}, 17, 30, true}, {[]string{"半夜", "午夜", "后半夜"}, -2, 30, false},
 }
 
@@ -1003,6 +1016,7 @@ func (r *reader) clockAfter(m read, d Dates, late bool) read {
 		return none
 	}
 	minute, width := 0, time.Hour
+	said := d != m.Dates || to-k == 2 && digit(r.rune(k)) // which half of the day
 	pair, end2, two := r.num2(k)
 	switch {
 	case two && (r.rune(end2) == '点'): // 三四点
@@ -1043,13 +1057,11 @@ func (r *reader) clockAfter(m read, d Dates, late bool) read {
 			return none
 		}
 		to = r.blank(to) + n
-		if w == 2 || w == 3 {
-			late = true
-		}
+		late, said = w == 2 || w == 3, true
 	}
 	if n, w := r.any(r.blank(to), "pm", "p.m.", "am", "a.m."); n > 0 {
 		to = r.blank(to) + n
-		late = late || w < 2
+		late, said = late || w < 2, true
 	}
 	if late && v < 12 {
 		v += 12
@@ -1059,11 +1071,35 @@ func (r *reader) clockAfter(m read, d Dates, late bool) read {
 	} else if v == 12 && d.From.Hour() >= 17 {
 		v = 24
 	}
+	noon := d.From.Hour() == 10 && d.To.Hour() == 15
+	if noon && v < 4 {
+		v += 12
+	}
 	// Hours are said roughly.
 	at := m.From.Add(time.Duration(v)*time.Hour + time.Duration(minute)*time.Minute)
 	if n, _ := r.any(to, "左右", "许", "前后", "多"); n > 0 {
 		to += n
 		width = max(width, time.Hour)
 	}
-	return read{Dates: Dates{at.Add(-width), at.Add(width)}, to: to}
+	end := at.Add(width)
+	switch night := !d.From.After(m.From.Add(-time.Hour)) || r.rune(m.to-1) == '里' || r.rune(m.to-1) == '夜'; {
+	case !said && v > 0 && v < 12: // 昨天3点 may be in the afternoon
+		end = end.Add(12 * time.Hour)
+	case night && v < 6: // 5日半夜两点 may be of the night to the 6th
+		end = end.Add(day)
+	case night && v > 24 && v < 30: // and the other way round
+		at = at.Add(-day)
+	}
+	// 7点到9点
+	if n, _ := r.any(to, "到", "至", "-", "~", "～", "—"); n > 0 {
+		if last, k, ok := r.num(to + n); ok && last <= 24 && (r.rune(k) == '点' || r.rune(k) == '时') {
+			if last < v%12 || v >= 12 && last < 12 {
+				last += 12
+			}
+			if e := m.From.Add(time.Duration(last)*time.Hour + width); e.After(end) {
+				end, to = e, k+1
+			}
+		}
+	}
+	return read{Dates: Dates{at.Add(-width), end}, to: to}
 }
