@@ -24,11 +24,10 @@ type Role string
 
 // The roles. A place or time about which nothing is said has none.
 const (
-	Seen Role = "seen" // the child was seen, photographed or found
-	Lost Role = "lost" // the child was lost, or taken
-	// Other is where somebody else is, or what was passed through.
-	Other Role = "other"
-	From  Role = "from" // the child, or its family, comes from there; of a time: was born
+	Seen  Role = "seen"  // the child was seen, photographed or found
+	Lost  Role = "lost"  // the child was lost, or taken
+	From  Role = "from"  // the child, or its family, comes from there; of a time: was born
+	Other Role = "other" // somebody else is there, or it was passed through, or told as a rumour; of a time: of a notice
 )
 
 // A Place is a division that words may mean. Several with the same words are
@@ -86,7 +85,7 @@ func (f Facts) Time() *Moment {
 
 // Facts are what a text says.
 type Facts struct {
-	Places  []Place  // seen first, then lost, then from; the likeliest of shared names first
+	Places  []Place  // where it happened first, of that what is said most directly; of shared names the likeliest
 	Moments []Moment // likewise
 	Ages    []AgeFact
 	Sex     string // "male", "female", or "" where the words do not say or speak of several
