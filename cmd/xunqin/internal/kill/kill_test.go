@@ -41,7 +41,7 @@ import (
 )
 
 var (
-	kills = flag.Int("kills", 50, "how often the program is killed")
+	kills = flag.Int("kills", map[bool]int{false: 10, true: 50}[os.Getenv("CI") != ""], "how often the program is killed")
 	seed  = flag.Uint64("seed", 0, "of contents and moments; 0 takes one from the clock")
 )
 
@@ -407,6 +407,7 @@ func TestKilledAnywhereNothingIsLostOrDoubled(t *testing.T) {
 	}
 
 	in.site.publish(30, 30)
+	drain(seen) // what the last killed one asked for
 	l := in.start(t)
 	await(moment{"picture", 5, 0}, seen)
 	for _, sig := range []os.Signal{syscall.SIGSTOP, syscall.SIGCONT} { // asleep for a while, as a laptop
