@@ -265,7 +265,7 @@ var kept = map[string]string{
 }
 
 // ours are the endings of files that are text.
-var ours = []string{".go", ".md", ".html", ".toml", ".tsv", ".sql", ".css", ".js", ".svg", ".sum", ".mod", ".txtar", ".txt", ".json", ".jsonl", ".xml", ".yml", ".yaml", ".service", ".sh", ".golden", ".conf"}
+var ours = []string{".go", ".md", ".html", ".toml", ".tsv", ".sql", ".css", ".js", ".svg", ".sum", ".mod", ".txtar", ".txt", ".json", ".jsonl", ".xml", ".yml", ".yaml", ".service", ".sh", ".py", ".golden", ".conf"}
 
 func TestTheRepositoryHoldsNoRealDataByFormat_S49(t *testing.T) {
 	tree(t, func(path string, b []byte) {
