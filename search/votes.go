@@ -136,7 +136,7 @@ type Tally struct {
 
 // Score is the score of one known picture: that of its best window. In a window a point has one vote, its heaviest, and the
 // score is the sum over the query's points or over the known ones, whichever is less, so that neither a wall of equal bricks
-// nor a page of equal letters outvotes a face. It may reorder meetings.
+// nor a page of equal letters outvotes a photo. It may reorder meetings.
 func (t *Tally) Score(meetings []Meeting) int {
 	switch len(meetings) {
 	case 0:
