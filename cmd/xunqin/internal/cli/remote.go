@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"time"
 
 	"xunqin/cmd/xunqin/internal/app"
@@ -50,6 +51,14 @@ func socket(o app.Options) (string, error) {
 	dir := filepath.Join(os.TempDir(), fmt.Sprintf("xunqin-%x", sum[:8]))
 	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
 		return "", fmt.Errorf("socket: %w", err)
+	}
+	// Anybody may have made it before: who could enter it could command the server.
+	st, err := os.Lstat(dir)
+	if err != nil {
+		return "", fmt.Errorf("socket: %w", err)
+	}
+	if own, ok := st.Sys().(*syscall.Stat_t); !ok || !st.IsDir() || st.Mode().Perm() != 0o700 || int(own.Uid) != os.Geteuid() {
+		return "", fmt.Errorf("socket: %s is not this user's alone", dir)
 	}
 	return filepath.Join(dir, "xunqin.sock"), nil
 }
