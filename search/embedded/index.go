@@ -25,6 +25,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"modernc.org/sqlite"
 
@@ -271,6 +272,9 @@ func (x *Index) Purge(ctx context.Context) error {
 	return nil
 }
 
+// purgeWait is how long Purge tries to empty the log while others read or empty it.
+const purgeWait = 10 * time.Second
+
 func (x *Index) purge(ctx context.Context) error {
 	conn, err := x.write.Conn(ctx)
 	if err != nil {
@@ -299,12 +303,23 @@ func (x *Index) purge(ctx context.Context) error {
 	if _, err := conn.ExecContext(ctx, `VACUUM`); err != nil {
 		return err
 	}
-	var busy, log, done int
-	if err := conn.QueryRowContext(ctx, `PRAGMA wal_checkpoint(TRUNCATE)`).Scan(&busy, &log, &done); err != nil {
-		return err
-	}
-	if busy != 0 {
-		return errors.New("an earlier state is still being read")
+	// SQLite waits for readers here, but not for another that folds in the log at the same time.
+	for begun := time.Now(); ; {
+		var busy, log, done int
+		if err := conn.QueryRowContext(ctx, `PRAGMA wal_checkpoint(TRUNCATE)`).Scan(&busy, &log, &done); err != nil {
+			return err
+		}
+		if busy == 0 {
+			break
+		}
+		if time.Since(begun) > purgeWait {
+			return errors.New("an earlier state is still being read")
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(20 * time.Millisecond):
+		}
 	}
 	return nil
 }
