@@ -10,7 +10,7 @@ import (
 
 // OrientedBinary names local features of 256 bits: oriented corners of a pyramid with a step of 1.2, each with the signs of 256
 // differences around it. A version changes when any stored bit could.
-const OrientedBinary = "orb256/1"
+const OrientedBinary = "orb256/2"
 
 // A Point is one local feature of a picture: where it is, how it lies, how large it is and what it looks like.
 type Point struct {

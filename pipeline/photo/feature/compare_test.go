@@ -98,8 +98,8 @@ func TestEvidenceOfDrawnPictures(t *testing.T) {
 		q    *image.Gray
 		want string
 	}{
-		"inside": {poster, "334 76 0x1.07b110436b5a3p+00 0x1.fbf9c85f3fd22p-01 0x1p+00 0x1.4030939317196p+00"},
-		"part":   {sub(drawn(31, 720, 540), image.Rect(180, 60, 640, 440)), "323 43 0x1.be188e9d18038p-01 0x1.f9fcb752d5052p-01 0x1p+00 0x1.ff671237c180dp-01"},
+		"inside": {poster, "304 72 0x1.0cddaec5ce5ap+00 0x1.fc3ff5a0d32e9p-01 0x1p+00 0x1.3fd596dc4f389p+00"},
+		"part":   {sub(drawn(31, 720, 540), image.Rect(180, 60, 640, 440)), "278 43 0x1.c1f123256794bp-01 0x1.f92c39a385c7cp-01 0x1p+00 0x1.ff9aa8608453p-01"},
 	} {
 		m, _ := Compare(query(c.q), known(drawn(31, 720, 540)))
 		e := m.Evidence

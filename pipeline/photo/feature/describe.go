@@ -75,27 +75,32 @@ var quarter = [65]int{
 	1606, 1205, 804, 402, 0,
 }
 
-// describe returns the 256 signs of a corner from a level's sums. The mirrored description is what the corner would have in the
-// mirrored picture, where it would lie at 128-angle.
+// describe returns the 256 signs of a site. The mirrored description is what the corner would have in the mirrored picture, where
+// it would lie at 128-angle.
+func (s *site) describe(mirrored bool) (d [32]byte) {
+	s.compare(pattern[:], mirrored, d[:])
+	return d
+}
+
+// compare sets the bits of those pairs of which the first point is the darker one. See describe for mirrored.
 //
-// A pattern point turned by any angle lies within patternRadius + 1 of the corner, and its sum reaches two pixels farther: the
-// margin covers it.
-func describe(sums []uint16, w, x, y int, angle uint8, mirrored bool) (d [32]byte) {
-	c, s, flip := cosine(angle), sine(angle), 1
+// A point turned by any angle lies within patternRadius + 1 of the corner, and its sum reaches two pixels farther: the margin
+// covers it.
+func (s *site) compare(pairs [][4]int8, mirrored bool, bits []byte) {
+	cos, sin, flip := cosine(s.angle), sine(s.angle), 1
 	if mirrored {
 		// In the mirrored picture the pattern is turned by 128-angle; seen from this side its across goes backwards.
-		c, s, flip = cosine(128-angle), sine(128-angle), -1
+		cos, sin, flip = cosine(128-s.angle), sine(128-s.angle), -1
 	}
-	middle := y*w + x
+	middle := s.y*s.w + s.x
 	at := func(px, py int8) uint16 {
-		dx := (int(px)*c - int(py)*s + 1<<13) >> 14
-		dy := (int(px)*s + int(py)*c + 1<<13) >> 14
-		return sums[middle+dy*w+flip*dx]
+		dx := (int(px)*cos - int(py)*sin + 1<<13) >> 14
+		dy := (int(px)*sin + int(py)*cos + 1<<13) >> 14
+		return s.sums[middle+dy*s.w+flip*dx]
 	}
-	for i, q := range pattern {
+	for i, q := range pairs {
 		if at(q[0], q[1]) < at(q[2], q[3]) {
-			d[i/8] |= 1 << (i % 8)
+			bits[i/8] |= 1 << (i % 8)
 		}
 	}
-	return d
 }

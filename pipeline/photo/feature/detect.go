@@ -37,55 +37,58 @@ func detect(g *image.Gray, part image.Rectangle, side, n int, mirror bool) (plai
 	base := planeOf(g, part).fitted(side)
 	plain = search.Features{Algo: search.OrientedBinary, Part: part, W: uint16(base.w), H: uint16(base.h)}
 	mirrored = plain
-	type ordered struct {
-		plain, mirrored search.Point
-		place           int // among those of its level, in 65536ths of its quota
+	for _, s := range base.sites(n) {
+		p := search.Point{
+			X: eighths(s.x, s.w, base.w), Y: eighths(s.y, s.h, base.h), Angle: s.angle, Level: s.level, Desc: s.describe(false),
+		}
+		plain.Points = append(plain.Points, p)
+		if mirror {
+			p.X = uint16(8*base.w - int(p.X))
+			p.Angle = 128 - s.angle
+			p.Desc = s.describe(true)
+			mirrored.Points = append(mirrored.Points, p)
+		}
 	}
-	var all []ordered
-	level := base
-	w, h := base.w, base.h
-	quotas := quota(min(n, search.MaxPoints))
-	for l, most := range quotas {
+	return plain, mirrored
+}
+
+// A site is a corner with what it is described by.
+type site struct {
+	sums  []uint16 // of its level, which is w by h
+	w, h  int
+	x, y  int
+	angle uint8
+	level uint8
+	place int // among those of its level, in 65536ths of its quota
+}
+
+// sites returns up to n corners of p and of its smaller sizes, best first.
+func (p plane) sites(n int) []site {
+	var all []site
+	w, h := p.w, p.h
+	for l, most := range quota(min(n, search.MaxPoints)) {
 		if l > 0 {
 			w, h = w*5/6, h*5/6
 			if min(w, h) <= 2*margin {
 				break
 			}
-			level = level.scaled(w, h)
+			p = p.scaled(w, h)
 		}
-		corners := level.corners(contrast, margin)
+		corners := p.corners(contrast, margin)
 		if len(corners) < 2*most {
-			corners = level.corners(contrastFaint, margin)
+			corners = p.corners(contrastFaint, margin)
 		}
 		corners = spread(corners, w, h, most)
 		if len(corners) == 0 {
 			continue
 		}
-		sums := level.sums()
+		sums := p.sums()
 		for i, c := range corners {
-			angle := level.turned(c.x, c.y)
-			p := search.Point{
-				X: eighths(c.x, w, base.w), Y: eighths(c.y, h, base.h), Angle: angle, Level: uint8(l),
-				Desc: describe(sums, w, c.x, c.y, angle, false),
-			}
-			o := ordered{plain: p, place: i << 16 / most}
-			if mirror {
-				o.mirrored = p
-				o.mirrored.X = uint16(8*base.w - int(p.X))
-				o.mirrored.Angle = 128 - angle
-				o.mirrored.Desc = describe(sums, w, c.x, c.y, angle, true)
-			}
-			all = append(all, o)
+			all = append(all, site{sums: sums, w: w, h: h, x: c.x, y: c.y, angle: p.turned(c.x, c.y), level: uint8(l), place: i << 16 / most})
 		}
 	}
-	slices.SortStableFunc(all, func(a, b ordered) int { return cmp.Compare(a.place, b.place) })
-	for _, o := range all {
-		plain.Points = append(plain.Points, o.plain)
-		if mirror {
-			mirrored.Points = append(mirrored.Points, o.mirrored)
-		}
-	}
-	return plain, mirrored
+	slices.SortStableFunc(all, func(a, b site) int { return cmp.Compare(a.place, b.place) })
+	return all
 }
 
 // eighths returns the middle of pixel i of n in eighths of a pixel of the base.

@@ -7,6 +7,7 @@
 //
 // The features follow Rublee, Rabaud, Konolige and Bradski, "ORB: an efficient alternative to SIFT or SURF" (ICCV 2011): FAST
 // corners (Rosten and Drummond, 2006) on a pyramid, ranked by Harris' measure, turned by the intensity centroid, described by
-// 256 comparisons. Detection is in integers and in a fixed order; the geometry is in floating point with every product rounded
-// (see product), so that no machine fuses what another does not. The same pictures give the same result everywhere.
+// 256 comparisons that were learned from photos as theirs were. Detection is in integers and in a fixed order; the geometry is in
+// floating point with every product rounded (see product), so that no machine fuses what another does. The same pictures give the
+// same result everywhere.
 package feature
