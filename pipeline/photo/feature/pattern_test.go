@@ -29,7 +29,7 @@ var learn = flag.String("learn", "", "folder of some 400 photos or more, as .jpg
 // hardly correlated with any before it. So the first bits, which are words of the index, say the most.
 func TestLearnPattern(t *testing.T) {
 	if *learn == "" {
-		t.Skip("only with -learn")
+		return // it makes the pattern and holds nothing
 	}
 	const (
 		sites      = 24_000
