@@ -48,11 +48,12 @@ type Doc struct {
 	ID, Kind, Source, Status, Text, Place string
 	At                                    time.Time
 	Photos                                []PhotoRef
+	Facts                                 Facts
 }
 
 // Check reports what keeps d out of every index: no ID or one over 200 bytes, a
 // kind, source or status over 1,000 bytes, a fingerprint without method or of a
-// length other than 64 or 256 bits, or Features that fail their own Check.
+// length other than 64 or 256 bits, or Features or Facts that fail their own Check.
 func (d Doc) Check() error {
 	switch {
 	case d.ID == "":
@@ -61,6 +62,9 @@ func (d Doc) Check() error {
 		return fmt.Errorf("document %.20s…: ID of %d bytes", d.ID, len(d.ID))
 	case max(len(d.Kind), len(d.Source), len(d.Status)) > 1000:
 		return fmt.Errorf("document %s: kind, source or status over 1000 bytes", d.ID)
+	}
+	if err := d.Facts.Check(); err != nil {
+		return fmt.Errorf("document %s: %w", d.ID, err)
 	}
 	for _, p := range d.Photos {
 		for _, f := range p.Prints {
