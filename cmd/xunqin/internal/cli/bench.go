@@ -16,10 +16,14 @@ type benchCmd struct {
 	Name        string   `arg:"" optional:"" enum:"all,accept,intake,latency,hamming,match" default:"all" help:"accept, intake, latency or hamming; without a name all of them. match: how well edited photos are found, on a set with known answers."`
 	Folders     []string `arg:"" optional:"" help:"Of match: more folders of distractors."`
 	Size        int      `help:"Pages, posts, seconds or hashes; without it what the goal is set for."`
-	Set         string   `help:"Of match: the folder with originals, queries and truth.csv." placeholder:"DIR"`
+	Set         string   `help:"Of match: the folder with originals, queries and truth.csv; without it the command draws a set of its own." placeholder:"DIR"`
+	Originals   int      `help:"Of match without --set: how many pictures to draw and edit." default:"12"`
+	Seed        uint64   `help:"Of match without --set: draws other pictures." default:"1"`
 	Distractors []string `help:"Of match: folders of other photos to know beside the originals." placeholder:"DIR"`
 	Series      []string `help:"Of match: folders of other shots of the same things, which are no copies." placeholder:"DIR"`
+	Layouts     bool     `help:"Of match: also make pages of one layout with different photos, and compare each with each." default:"true" negatable:""`
 	Sample      int      `help:"Of match: ask every so many-th query of an edit only." default:"1"`
+	Half        int      `help:"Of match: ask about one half of the originals only, 1 or 2, which a hash of their names decides; 0 asks about all."`
 	CPUProfile  string   `name:"cpu-profile" help:"Write a CPU profile for go tool pprof." placeholder:"FILE"`
 }
 

@@ -12,14 +12,15 @@ import (
 
 	"xunqin/cmd/xunqin/internal/app"
 	"xunqin/cmd/xunqin/internal/exam"
+	"xunqin/cmd/xunqin/internal/exam/made"
 	"xunqin/pipeline/photo"
 	"xunqin/pipeline/photo/feature"
 )
 
 // match sits the exam of the matcher on a set of edited copies.
-func (c *benchCmd) match(ctx context.Context, e *Env) error {
-	if c.Set == "" {
-		return usageError{errors.New(e.T("cli.benchset"))}
+func (c *benchCmd) match(ctx context.Context, e *Env) (err error) {
+	if c.Half < 0 || c.Half > 2 || c.Set == "" && c.Originals < 1 {
+		return usageError{errors.New(e.T("cli.benchhalf"))}
 	}
 	paths := func(names []string) []string {
 		out := make([]string, len(names))
@@ -28,7 +29,21 @@ func (c *benchCmd) match(ctx context.Context, e *Env) error {
 		}
 		return out
 	}
-	x := exam.Exam{Set: e.path(c.Set), Distractors: paths(slices.Concat(c.Distractors, c.Folders)), Series: paths(c.Series), Sample: c.Sample}
+	set := e.path(c.Set)
+	if c.Set == "" {
+		if set, err = os.MkdirTemp("", "xunqin-set-"); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, os.RemoveAll(set)) }()
+		fmt.Fprintln(e.Stderr, e.T("cli.benchdraws", "n", c.Originals))
+		if err := made.Write(set, c.Seed, c.Originals, 640, 480); err != nil {
+			return err
+		}
+	}
+	x := exam.Exam{
+		Set: set, Distractors: paths(slices.Concat(c.Distractors, c.Folders)), Series: paths(c.Series),
+		Layouts: c.Layouts, Sample: c.Sample, Half: c.Half,
+	}
 	if e.Terminal {
 		x.Progress = func(done, of int) { fmt.Fprintf(e.Stderr, "\r%d/%d", done, of) }
 	}

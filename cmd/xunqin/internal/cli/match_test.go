@@ -87,12 +87,40 @@ func TestCompareTellsKindAndPlace(t *testing.T) {
 	}
 }
 
-func TestBenchMatchNeedsASet(t *testing.T) {
-	e := &Env{Stdout: io.Discard, Stderr: io.Discard, Dir: t.TempDir(), Lang: locale.English, Now: time.Now}
-	if status := Run(t.Context(), e, []string{"bench", "match"}); status != 2 {
-		t.Errorf("%d", status)
+func TestBenchRefusesWhatItCannotMeasure(t *testing.T) {
+	for _, args := range [][]string{{"hamming", "folder"}, {"match", "--half", "3"}, {"match", "--originals", "0"}} {
+		e := &Env{Stdout: io.Discard, Stderr: io.Discard, Dir: t.TempDir(), Lang: locale.English, Now: time.Now}
+		if status := Run(t.Context(), e, append([]string{"bench"}, args...)); status != 2 {
+			t.Errorf("%q: %d", args, status)
+		}
 	}
-	if status := Run(t.Context(), e, []string{"bench", "hamming", "folder"}); status != 2 {
-		t.Errorf("%d", status)
+}
+
+func TestBenchMatchDrawsItsOwnSet(t *testing.T) {
+	var out bytes.Buffer
+	e := &Env{Stdout: &out, Stderr: io.Discard, Dir: t.TempDir(), Lang: locale.English, Now: time.Now}
+	if status := Run(t.Context(), e, []string{"bench", "match", "--originals", "1", "--no-layouts", "--json"}); status != 0 {
+		t.Fatalf("%d", status)
+	}
+	var got struct {
+		Edits      map[string]struct{ Found, Of int }
+		Pairs      *int
+		FalsePairs *int `json:"false_pairs"`
+		Series     map[string]any
+		MS, Bytes  map[string]float64
+	}
+	if err := json.Unmarshal(out.Bytes(), &got); err != nil {
+		t.Fatal(err)
+	}
+	if len(got.Edits) != 36 || got.Edits["mirror"].Of != 1 || got.Pairs == nil || got.FalsePairs == nil {
+		t.Error(out.String())
+	}
+	for _, key := range []string{"decode", "hash", "features", "candidates", "verify"} {
+		if _, ok := got.MS[key]; !ok {
+			t.Errorf("no ms of %s", key)
+		}
+	}
+	if got.Series["called_same"] != 0.0 || got.Bytes["reference"] == 0 || got.Bytes["crawled"] == 0 {
+		t.Errorf("%v %v", got.Series, got.Bytes)
 	}
 }

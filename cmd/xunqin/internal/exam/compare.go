@@ -18,7 +18,7 @@ type Known struct {
 
 // NewKnown takes a photo prepared with its features.
 func NewKnown(p photo.Photo) (Known, error) {
-	g, err := gray(p)
+	g, err := photo.Brightness(p.Grey)
 	if err != nil {
 		return Known{}, err
 	}
@@ -46,11 +46,16 @@ func Compare(p photo.Photo, k Known) (Verdict, error) {
 	if p.Probe == nil {
 		return Verdict{}, errUnfit
 	}
+	return compare(p, k, p.Probe.Query.Windows), nil
+}
+
+// compare is given the windows of the query, so that many comparisons can share them.
+func compare(p photo.Photo, k Known, windows func() feature.Prepared) Verdict {
 	if m, ok := p.Probe.Compare(k.photo, k.prepared); ok || m.Kind != "" {
-		return Verdict{m, ok}, nil
+		return Verdict{m, ok}
 	}
-	m, ok := feature.Compare(p.Probe.Query.Windows(), k.prepared)
-	return Verdict{m, ok}, nil
+	m, ok := feature.Compare(windows(), k.prepared)
+	return Verdict{m, ok}
 }
 
 // interval returns the bounds between which a rate lies with 95 % confidence (Wilson, 1927).

@@ -12,8 +12,6 @@ import (
 	"encoding/csv"
 	"errors"
 	"fmt"
-	"image"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -32,59 +30,10 @@ type Exam struct {
 	Set         string   // folder of the set
 	Distractors []string // folders of other photos
 	Series      []string // folders of shots that show the same things and are no copies; each picture is compared with each
+	Layouts     bool     // compare pages of one layout with different photos too, which the exam makes itself
 	Sample      int      // every how many-th query of an edit is asked; 0 and 1 are all
+	Half        int      // ask about one half of the originals only, 1 or 2, by a hash of their names; all are known nevertheless
 	Progress    func(done, of int)
-}
-
-// A Report is what was measured.
-type Report struct {
-	Edits      map[string]*Count `json:"edits"`
-	Classes    map[string]*Count `json:"classes"`
-	Mean       float64           `json:"mean"` // of the edits' rates
-	Pairs      int               `json:"pairs"`
-	FalsePairs int               `json:"false_pairs"`
-	ScenePairs int               `json:"scene_pairs"` // not the same by the program's word, and shown apart
-	Series     Series            `json:"series"`
-	Milli      Milliseconds      `json:"ms"`
-	Bytes      Bytes             `json:"bytes"`
-	References int               `json:"references"`
-	Queries    int               `json:"queries"`
-	Unfit      []string          `json:"unfit"` // pictures under the quality gate: too flat, too small or refused
-	Missed     []string          `json:"missed"`
-	Wrong      [][2]string       `json:"wrong"` // false pairs: query and photo
-	edits      []string          // in the order of the set
-	class      map[string]string // of an edit
-}
-
-// A Count is how many copies were found of how many.
-type Count struct {
-	Found int `json:"found"`
-	Of    int `json:"of"`
-	Hash  int `json:"by_hash"` // of those found, by fingerprints alone
-	Apart int `json:"apart"`   // of those not found, shown as the same scene or layout
-	Unfit int `json:"unfit"`   // of those, copies of pictures under the quality gate, or under it themselves
-}
-
-// Series are pairs of pictures of the same things that are no copies.
-type Series struct {
-	Pairs      int `json:"pairs"`
-	CalledSame int `json:"called_same"`
-	Apart      int `json:"shown_apart"` // as the same scene or the same layout
-}
-
-// Milliseconds are means over the queries, of processor time where the system tells it.
-type Milliseconds struct {
-	Decode     float64 `json:"decode"`     // reading the file, and all that is kept of any photo
-	Hash       float64 `json:"hash"`       // looking for fingerprints among all
-	Features   float64 `json:"features"`   // all that a photo is looked for by, fingerprints of its parts among it
-	Candidates float64 `json:"candidates"` // the votes of the index
-	Verify     float64 `json:"verify"`     // comparing the candidates
-}
-
-// Bytes are means over the references.
-type Bytes struct {
-	Reference float64 `json:"reference"` // features and fingerprints of a photo of a report
-	Crawled   float64 `json:"crawled"`   // the same of any other, see photo.CrawledPoints
 }
 
 // candidates is how many photos of each answer of the index are compared.
@@ -96,7 +45,7 @@ func (e Exam) Run(ctx context.Context) (r Report, err error) {
 	if err != nil {
 		return r, err
 	}
-	r = Report{Edits: map[string]*Count{}, Classes: map[string]*Count{}, class: map[string]string{}, Unfit: []string{}, Missed: []string{}, Wrong: [][2]string{}}
+	r = newReport()
 	dir, err := os.MkdirTemp("", "xunqin-exam-")
 	if err != nil {
 		return r, err
@@ -140,22 +89,12 @@ func (e Exam) Run(ctx context.Context) (r Report, err error) {
 			return r, err
 		}
 	}
-	n := float64(max(1, r.Queries))
-	for _, ms := range []*float64{&r.Milli.Decode, &r.Milli.Hash, &r.Milli.Features, &r.Milli.Candidates, &r.Milli.Verify} {
-		*ms /= n
+	if err := e.negatives(ctx, &r, files, func(done, of int) { progress(done, of) }); err != nil {
+		return r, err
 	}
-	for _, c := range r.Edits {
-		r.Mean += c.rate() / float64(len(r.Edits))
-	}
-	for _, folder := range e.Series {
-		if err := r.series(ctx, folder); err != nil {
-			return r, err
-		}
-	}
+	r.finish()
 	return r, nil
 }
-
-func (c *Count) rate() float64 { return float64(c.Found) / float64(max(1, c.Of)) }
 
 // A row is a line of truth.csv with its names made paths.
 type row struct{ query, edit, class, original string }
@@ -183,12 +122,19 @@ func (e Exam) truth() ([]row, error) {
 	asked := map[string]int{}
 	for _, l := range lines[1:] {
 		q := row{filepath.Join(e.Set, l[at[0]]), l[at[1]], l[at[2]], filepath.Join(e.Set, l[at[3]])}
+		if e.Half > 0 && half(q.original) != e.Half {
+			continue
+		}
 		if asked[q.edit]++; (asked[q.edit]-1)%max(1, e.Sample) == 0 {
 			rows = append(rows, q)
 		}
 	}
 	return rows, nil
 }
+
+// half returns which half of a set an original belongs to, whatever else is in the set: 1 if the first byte of the SHA-256 of its
+// file name is even, 2 if it is odd.
+func half(original string) int { return 1 + int(sha256.Sum256([]byte(filepath.Base(original)))[0]%2) }
 
 // pictures lists the picture files of folders and the folders in them, by name.
 func pictures(folders []string) ([]string, error) {
@@ -298,34 +244,29 @@ func read(ctx context.Context, file string, lim photo.Limits) (photo.Photo, erro
 
 // ask asks one query and marks the answers.
 func (r *Report) ask(ctx context.Context, g *gallery, q row) error {
-	count := func(m map[string]*Count, key string) *Count {
-		if m[key] == nil {
-			m[key] = &Count{}
+	counts := r.count(q.edit, q.class)
+	each := func(f func(*Count)) {
+		for _, c := range counts {
+			f(c)
 		}
-		m[key].Of++
-		return m[key]
 	}
-	if r.Edits[q.edit] == nil {
-		r.edits = append(r.edits, q.edit)
-		r.class[q.edit] = q.class
-	}
-	edit, class := count(r.Edits, q.edit), count(r.Classes, q.class)
-	r.Queries++
 	original, known := g.byFile[q.original]
 	if !known {
-		edit.Unfit++
-		class.Unfit++
+		each(func(c *Count) { c.Unfit++ })
 		r.Missed = append(r.Missed, q.query)
 		original = -1
 	}
-	answers, byHash, err := g.answers(ctx, q.query, &r.Milli)
+	var ms Milliseconds
+	answers, byHash, err := g.answers(ctx, q.query, &ms)
 	if refused := (*photo.Refused)(nil); errors.As(err, &refused) || errors.Is(err, errUnfit) {
-		edit.Unfit++
-		class.Unfit++
+		if known {
+			each(func(c *Count) { c.Unfit++ })
+		}
 		r.Unfit = append(r.Unfit, q.query)
 	} else if err != nil {
 		return err
 	}
+	r.took(q.edit, ms)
 	r.Pairs += len(g.photos)
 	if known {
 		r.Pairs--
@@ -335,19 +276,18 @@ func (r *Report) ask(ctx context.Context, g *gallery, q row) error {
 		switch {
 		case !a.Same:
 			if a.number == original {
-				edit.Apart++
-				class.Apart++
+				each(func(c *Count) { c.Apart++ })
 			} else {
 				r.ScenePairs++
 			}
 		case a.number == original:
 			found = true
-			edit.Found++
-			class.Found++
-			if byHash[a.number] {
-				edit.Hash++
-				class.Hash++
-			}
+			each(func(c *Count) {
+				c.Found++
+				if byHash[a.number] {
+					c.Hash++
+				}
+			})
 		case g.photos[a.number].sum == g.sum(original):
 			// The very same file under another name.
 		default:
@@ -450,102 +390,4 @@ func (g *gallery) answers(ctx context.Context, file string, ms *Milliseconds) (a
 		ms.Features += clock.lap()
 	}
 	return all, byHash, nil
-}
-
-// series compares every picture of a folder with every other.
-func (r *Report) series(ctx context.Context, folder string) error {
-	files, err := pictures([]string{folder})
-	if err != nil {
-		return err
-	}
-	var probes []photo.Photo
-	var known []Known
-	for _, file := range files {
-		p, err := read(ctx, file, photo.Limits{Features: true, Probe: true})
-		if refused := (*photo.Refused)(nil); errors.As(err, &refused) || err == nil && !p.Matchable() {
-			r.Unfit = append(r.Unfit, file)
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		k, err := NewKnown(p)
-		if err != nil {
-			return err
-		}
-		probes, known = append(probes, p), append(known, k)
-	}
-	for i, p := range probes {
-		for j, k := range known {
-			if i == j || k.sum == p.SHA256 {
-				continue
-			}
-			v, err := Compare(p, k)
-			if err != nil {
-				return err
-			}
-			r.Series.Pairs++
-			switch {
-			case v.Same:
-				r.Series.CalledSame++
-			case v.Kind != "":
-				r.Series.Apart++
-			}
-		}
-	}
-	return nil
-}
-
-// gray reads what is kept of a photo for good.
-func gray(p photo.Photo) (*image.Gray, error) {
-	return photo.Brightness(p.Grey)
-}
-
-// WriteTo writes the report as a table for people.
-func (r Report) WriteTo(w io.Writer) (int64, error) {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%d queries, %d photos known, %d pairs of pictures that do not belong together\n\n", r.Queries, r.References, r.Pairs)
-	fmt.Fprintf(&b, "%-18s %-16s %11s  %5s  %-14s  %7s  %s\n", "class", "edit", "found", "", "95 %", "by hash", "shown apart")
-	for _, name := range r.edits {
-		c := r.Edits[name]
-		lo, hi := interval(c.Found, c.Of)
-		fmt.Fprintf(&b, "%-18s %-16s %5d/%5d  %.3f  %.3f to %.3f  %7.3f  %d\n", r.class[name], name, c.Found, c.Of, c.rate(), lo, hi, float64(c.Hash)/float64(max(1, c.Of)), c.Apart)
-	}
-	b.WriteByte('\n')
-	var classes []string
-	for _, name := range r.edits {
-		if !slices.Contains(classes, r.class[name]) {
-			classes = append(classes, r.class[name])
-		}
-	}
-	slices.Sort(classes)
-	for _, name := range classes {
-		c := r.Classes[name]
-		lo, hi := interval(c.Found, c.Of)
-		fmt.Fprintf(&b, "%-35s %5d/%5d  %.3f  %.3f to %.3f\n", name, c.Found, c.Of, c.rate(), lo, hi)
-	}
-	_, hi := interval(r.FalsePairs, r.Pairs)
-	fmt.Fprintf(&b, "\nmean of the edits %.4f\nfalse pairs       %d (95 %%: at most %.1e a pair), %d more shown as the same scene or layout\n", r.Mean, r.FalsePairs, hi, r.ScenePairs)
-	if r.Series.Pairs > 0 {
-		fmt.Fprintf(&b, "other shots       %d of %d pairs called the same picture, %d shown as the same scene or layout\n", r.Series.CalledSame, r.Series.Pairs, r.Series.Apart)
-	}
-	m := r.Milli
-	fmt.Fprintf(&b, "ms a query        decode %.1f, hash %.1f, features %.1f, candidates %.1f, verify %.1f\n", m.Decode, m.Hash, m.Features, m.Candidates, m.Verify)
-	fmt.Fprintf(&b, "bytes a photo     %.0f of a report, %.0f crawled\n", r.Bytes.Reference, r.Bytes.Crawled)
-	for _, list := range []struct {
-		name  string
-		files []string
-	}{{"under the quality gate", r.Unfit}, {"missed", r.Missed}} {
-		if len(list.files) > 0 {
-			fmt.Fprintf(&b, "\n%s:\n  %s\n", list.name, strings.Join(list.files, "\n  "))
-		}
-	}
-	if len(r.Wrong) > 0 {
-		b.WriteString("\nfalse pairs:\n")
-		for _, p := range r.Wrong {
-			fmt.Fprintf(&b, "  %s\n    and %s\n", p[0], p[1])
-		}
-	}
-	n, err := io.WriteString(w, b.String())
-	return int64(n), err
 }

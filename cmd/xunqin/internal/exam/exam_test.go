@@ -134,7 +134,7 @@ func TestEditedDrawingsAreAllFoundAndNothingElse(t *testing.T) {
 		t.Errorf("%+v", r.Bytes)
 	}
 	var table strings.Builder
-	if _, err := r.WriteTo(&table); err != nil || !strings.Contains(table.String(), "mean of the edits 1.0000") {
+	if _, err := r.WriteTo(&table); err != nil || !strings.Contains(table.String(), "mean of the edits  1.0000") {
 		t.Errorf("%v\n%s", err, table.String())
 	}
 }
@@ -198,7 +198,67 @@ func TestPosterOfTheSameLayoutIsShownApart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c := *r.Edits["exchange"]; c != (Count{Of: 1, Apart: 1}) || r.FalsePairs != 0 || r.ScenePairs != 0 {
+	if c := *r.Edits["exchange"]; c.Of != 1 || c.Found != 0 || c.Apart != 1 || r.FalsePairs != 0 || r.ScenePairs != 0 {
 		t.Errorf("%+v %+v", c, r)
+	}
+}
+
+func TestHalvesOfASetMakeTheWhole(t *testing.T) {
+	set := drawnSet(t, 4)
+	asked := 0
+	for _, half := range []int{1, 2} {
+		r, err := Exam{Set: set, Half: half}.Run(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.References != 4 {
+			t.Errorf("half %d: %d known", half, r.References)
+		}
+		asked += r.Queries
+	}
+	if asked != 16 {
+		t.Errorf("%d of 16 queries asked in two halves", asked)
+	}
+}
+
+func TestPagesOfOneLayoutAreComparedEachWithEach(t *testing.T) {
+	r, err := Exam{Set: drawnSet(t, 3), Layouts: true, Sample: 3}.Run(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, kind := range []string{"poster", "frame", "screenshot"} {
+		if n := r.Layouts[kind]; n == nil || n.Pairs != 3*2 || n.CalledSame+n.Apart > n.Pairs || len(n.Called) != n.CalledSame {
+			t.Errorf("%s: %+v", kind, n)
+		}
+	}
+}
+
+func TestCopiesOfWhatIsUnderTheGateAreCountedApart(t *testing.T) {
+	set := drawnSet(t, 2)
+	save(t, filepath.Join(set, "originals", "1.jpg"), image.NewGray(image.Rect(0, 0, 300, 200)))
+	r, err := Exam{Set: set}.Run(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range r.Edits {
+		if c.Of != 2 || c.Found != 1 || c.Unfit != 1 {
+			t.Errorf("%s: %+v", name, *c)
+		}
+	}
+	if r.Mean != 0.5 || r.MeanFit != 1 || len(r.Unfit) != 1 {
+		t.Errorf("%v %v %v", r.Mean, r.MeanFit, r.Unfit)
+	}
+}
+
+func TestSpreadIsTheMedianAndTheWorstButOneInAHundred(t *testing.T) {
+	var v []float64
+	for i := range 200 {
+		v = append(v, float64(200-i))
+	}
+	if got := spread(v); got != (Spread{100, 198}) {
+		t.Errorf("%+v", got)
+	}
+	if got := spread([]float64{7}); got != (Spread{7, 7}) || spread(nil) != (Spread{}) {
+		t.Errorf("%+v", got)
 	}
 }
