@@ -529,9 +529,9 @@ func (r *reader) childAges(read []ageRead, ms []Moment) []AgeFact {
 		case r.denied(a.from):
 			continue
 		case a.isBirth:
-			f.Age = bornAge(a.born, today)
+			f.Age, f.Birth = bornAge(a.born, today), a.born
 			if institution {
-				f.Max = 12 * oldest
+				f.Max, f.Birth = 12*oldest, AssignedBirthday(a.born)
 			}
 		case a.zodiac > 0:
 			born, ok := zodiac(a.zodiac, event)

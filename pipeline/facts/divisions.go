@@ -202,6 +202,24 @@ func (d *Division) Parent() *Division {
 	return &china().all[d.parent]
 }
 
+// Path is the codes of d and of all that it lies in, today or at any time
+// since 1980, in order: whoever asks for one of them asks for d too.
+func (d *Division) Path() []string {
+	codes := append([]string{d.Code}, d.Earlier...)
+	for _, n := range d.present() {
+		codes = append(codes, n.Code)
+	}
+	for _, code := range codes {
+		for n := 2; n < 6; n += 2 {
+			if outer := code[:n] + "0000"[:6-n]; Lookup(outer) != nil {
+				codes = append(codes, outer)
+			}
+		}
+	}
+	slices.Sort(codes)
+	return slices.Compact(codes)
+}
+
 // Within reports that d lies in outer or is it, today or at any time since
 // 1980: 宣武区 lies in 西城区, which took it up, and 淮阴县 in 淮阴市.
 func (d *Division) Within(outer *Division) bool {

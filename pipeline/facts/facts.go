@@ -10,6 +10,7 @@
 package facts
 
 import (
+	"math"
 	"time"
 )
 
@@ -52,7 +53,16 @@ type Moment struct {
 // An AgeFact is an age in the words.
 type AgeFact struct {
 	Age
+	Birth Dates // of a day, month or year of birth that is said; open where an institution set it
 	Words Span
+}
+
+// Born is when somebody of whom that is said was born.
+func (a AgeFact) Born() Dates {
+	if a.Birth.Known() {
+		return a.Birth
+	}
+	return a.Age.Born()
 }
 
 // A Note is something said of a child in words that are kept as they are.
@@ -245,4 +255,56 @@ func (f Facts) AgeOn(t time.Time) (youngest, eldest int) {
 		youngest, eldest = max(youngest, lo), min(eldest, hi)
 	}
 	return youngest, eldest
+}
+
+// Born is when the child was born, by the words: what its ages agree on, or
+// else, as of several children, all that any of them says. Without an age it
+// is open.
+func (f Facts) Born() Dates {
+	var all Dates
+	for _, a := range f.Ages {
+		b := a.Born()
+		switch {
+		case !b.Known():
+		case !all.Known():
+			all = b
+		default:
+			both := Dates{later(all.From, b.From), earlier(all.To, b.To)}
+			common := both.length()
+			if common <= 0 || 2*common < min(all.length(), b.length()) {
+				both = Dates{}
+				if !all.From.IsZero() && !b.From.IsZero() {
+					both.From = earlier(all.From, b.From)
+				}
+				if !all.To.IsZero() && !b.To.IsZero() {
+					both.To = later(all.To, b.To)
+				}
+			}
+			all = both
+		}
+	}
+	return all
+}
+
+// length is that of an interval; an open one has the longest there is.
+func (d Dates) length() time.Duration {
+	if d.From.IsZero() || d.To.IsZero() {
+		return math.MaxInt64 / 4
+	}
+	return d.To.Sub(d.From)
+}
+
+// earlier and later leave out an end that is open.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
 }

@@ -69,8 +69,8 @@ const (
 
 // A Reason is why facts meet or do not.
 type Reason struct {
-	Code string // one of those of Message
-	A, B string // the two, where they are named
+	Code    string // one of those of Message
+	A, B, C string // the two, where they are named, and a number
 }
 
 // Message is the reason in "zh-CN" or, for any other lang, in English.
@@ -87,6 +87,13 @@ func (r Reason) Message(lang string) string {
 		"inside":      {"%s and %s lie within one another", "%s 与 %s 互相包含"},
 		"near":        {"%s and %s are near enough", "%s 与 %s 相距够近"},
 		"far":         {"%s and %s are too far apart", "%s 与 %s 相距太远"},
+		"brought":     {"%s and %s are %s km apart; a child can be brought that far", "%s 与 %s 相距 %s 公里；孩子可能被带到那里"},
+		"elsewhere":   {"%s and %s are elsewhere; a child can be brought there", "%s 与 %s 不在一处；孩子可能被带到那里"},
+		"seen_before": {"seen %s, before the loss %s", "%s 见到，早于走失时间 %s"},
+		"seen_after":  {"seen %s, after the loss %s", "%s 见到，晚于走失时间 %s"},
+		"seen_both":   {"%s and %s", "%s 与 %s"},
+		"same_sex":    {"the same sex", "性别相同"},
+		"other_sex":   {"not the same sex", "性别不同"},
 		"no_distance": {"the distance of %s and %s is not known", "%s 与 %s 的距离不详"},
 	}
 	t := texts[r.Code]
@@ -105,6 +112,8 @@ func (r Reason) Message(lang string) string {
 		return text
 	case r.B == "":
 		return fmt.Sprintf(text, a)
+	case r.C != "":
+		return fmt.Sprintf(text, a, b, r.C)
 	}
 	return fmt.Sprintf(text, a, b)
 }
@@ -120,11 +129,11 @@ func (d Dates) meet(e Dates, same, overlap, apart string) (Verdict, Reason) {
 	case !d.Known() || !e.Known():
 		return MayBeSame, Reason{Code: "unknown"}
 	case before(d, e), before(e, d):
-		return MustDiffer, Reason{apart, d.String(), e.String()}
+		return MustDiffer, Reason{Code: apart, A: d.String(), B: e.String()}
 	case d == e && !d.From.IsZero() && !d.To.IsZero() && d.To.Sub(d.From) <= 24*time.Hour:
 		return Same, Reason{Code: same, A: d.String()}
 	}
-	return MayBeSame, Reason{overlap, d.String(), e.String()}
+	return MayBeSame, Reason{Code: overlap, A: d.String(), B: e.String()}
 }
 
 // String is the days of d, as 2011-01-25, 2011-01/2011-02-03 or 2011-01-25/..
@@ -173,7 +182,7 @@ func (a Area) Meet(b Area) (Verdict, Reason) {
 	for _, x := range a.In {
 		for _, y := range b.In {
 			if x.Within(y) || y.Within(x) || slices.ContainsFunc(x.present(), func(d *Division) bool { return d.Within(y) || slices.Contains(y.Next, d.Code) }) {
-				return MayBeSame, Reason{"inside", x.Name, y.Name}
+				return MayBeSame, Reason{Code: "inside", A: x.Name, B: y.Name}
 			}
 		}
 	}
@@ -182,14 +191,14 @@ func (a Area) Meet(b Area) (Verdict, Reason) {
 		for _, y := range b.In {
 			km, known := nearest(x, y)
 			if !known {
-				return MayBeSame, Reason{"no_distance", x.Name, y.Name}
+				return MayBeSame, Reason{Code: "no_distance", A: x.Name, B: y.Name}
 			}
 			if km <= slack {
-				return MayBeSame, Reason{"near", x.Name, y.Name}
+				return MayBeSame, Reason{Code: "near", A: x.Name, B: y.Name}
 			}
 		}
 	}
-	return MustDiffer, Reason{"far", a.In[0].Name, b.In[0].Name}
+	return MustDiffer, Reason{Code: "far", A: a.In[0].Name, B: b.In[0].Name}
 }
 
 // nearest is how near two divisions come: of any two counties in them.
