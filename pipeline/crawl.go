@@ -225,7 +225,7 @@ func (p *Pipeline) Crawl(ctx context.Context, job crawlJob, try int, done done) 
 	return end(stats, record.RunDone, "", strings.Join(stats.Warnings, "\n"))
 }
 
-// Accept records a page: its posts, the work on those that are new or changed, the run's account and the source's cursor,
+// Accept records a page: its posts with what their words say, the work on those that are new or changed, the run's account and the source's cursor,
 // all in one transaction.
 func (p *Pipeline) Accept(ctx context.Context, src record.Source, run string, page crawler.Page) error {
 	return p.Records.Tx(ctx, func(tx *sql.Tx) error {
@@ -256,6 +256,9 @@ func (p *Pipeline) Accept(ctx context.Context, src record.Source, run string, pa
 				continue
 			}
 			count.Fresh++
+			if err := p.Records.SetFacts(ctx, tx, record.Ref{ID: id, Kind: "post"}, p.FactsOfPost(row)); err != nil {
+				return err
+			}
 			work = append(work, gatherJob{Post: id})
 		}
 		if err := p.enqueue(ctx, tx, work...); err != nil {

@@ -10,8 +10,8 @@ import (
 	"xunqin/pipeline/record"
 )
 
-// Dump writes one JSON object a line for every post, photo, report, lead and delivery: ids, states, hashes and fingerprints, no
-// text, no name, no picture. It is for machines that check what is there.
+// Dump writes one JSON object a line for every post, photo, report, lead and delivery, and for the facts of each post and report
+// by which rules they were read and how many numbers they hold: ids, states, hashes and fingerprints, no text, no name, no picture. It is for machines that check what is there.
 func (p *Pipeline) Dump(ctx context.Context, w io.Writer) error {
 	enc := json.NewEncoder(w)
 	err := p.Records.EachPost(ctx, func(post record.Post) error {
@@ -98,6 +98,18 @@ func (p *Pipeline) Dump(ctx context.Context, w io.Writer) error {
 			Sightings   []string  `json:"sightings"`
 			CreatedAt   time.Time `json:"created_at"`
 		}{"lead", l.ID, l.ReportID, l.ReportPhotoID, l.PictureID, l.Pair, l.Kind, l.State, photos, l.CreatedAt})
+	})
+	if err != nil {
+		return err
+	}
+	err = p.Records.EachFacts(ctx, func(f record.FactsRow) error {
+		return enc.Encode(struct {
+			Type    string `json:"type"`
+			Of      string `json:"of"`
+			Kind    string `json:"kind"`
+			Rules   int64  `json:"rules"`
+			Numbers int64  `json:"numbers"`
+		}{"facts", f.ID, f.Kind, f.Version, f.Numbers})
 	})
 	if err != nil {
 		return err

@@ -21,12 +21,13 @@ import (
 	"xunqin/pipeline/record"
 )
 
-// The four kinds of job. Each names a row; everything else is read when the job runs.
+// The kinds of job. Each names a row, but for the last, which finds its rows; everything else is read when the job runs.
 type (
 	crawlJob  struct{ Run string }
 	gatherJob struct{ Post string }
 	relateJob struct{ Doc, Of string } // Of: post or report
 	notifyJob struct{ Delivery string }
+	rereadJob struct{}
 )
 
 // job is what can be queued.
@@ -36,15 +37,16 @@ func (crawlJob) Kind() string  { return "crawl" }
 func (gatherJob) Kind() string { return "gather" }
 func (relateJob) Kind() string { return "relate" }
 func (notifyJob) Kind() string { return "notify" }
+func (rereadJob) Kind() string { return "reread" }
 
 // How many jobs of a kind one process works on at once. Gather mostly waits for its turn at a host; what it decodes at
 // once is bounded by the budget, not here.
-var width = map[string]int{"crawl": 8, "gather": 24, "relate": 4, "notify": 4}
+var width = map[string]int{"crawl": 8, "gather": 24, "relate": 4, "notify": 4, "reread": 1}
 
 // A step's patience, after which its try ends, and the tries it has before it joins the dead list.
 var (
-	patience = map[string]time.Duration{"crawl": 5 * time.Minute, "gather": 5 * time.Minute, "relate": 2 * time.Minute, "notify": 2 * time.Minute}
-	tries    = map[string]int{"crawl": 3, "gather": 7, "relate": 10, "notify": 14}
+	patience = map[string]time.Duration{"crawl": 5 * time.Minute, "gather": 5 * time.Minute, "relate": 2 * time.Minute, "notify": 2 * time.Minute, "reread": 2 * time.Minute}
+	tries    = map[string]int{"crawl": 3, "gather": 7, "relate": 10, "notify": 14, "reread": 10}
 )
 
 const (
@@ -128,6 +130,7 @@ func (p *Pipeline) Open(ctx context.Context) error {
 	river.AddWorker(workers, &step[gatherJob]{p: p, do: p.Gather})
 	river.AddWorker(workers, &step[relateJob]{p: p, do: p.Relate})
 	river.AddWorker(workers, &step[notifyJob]{p: p, do: p.Notify})
+	river.AddWorker(workers, &step[rereadJob]{p: p, do: p.Reread})
 	queues := map[string]river.QueueConfig{}
 	for kind, n := range width {
 		queues[kind] = river.QueueConfig{MaxWorkers: n}
@@ -189,7 +192,10 @@ func (p *Pipeline) begin(ctx context.Context) error {
 			return err
 		}
 	}
-	return p.beat(ctx)
+	if err := p.beat(ctx); err != nil {
+		return err
+	}
+	return p.rereadLater(ctx)
 }
 
 func (p *Pipeline) stop(ctx context.Context) error {
@@ -397,6 +403,16 @@ func (p *Pipeline) alive(ctx context.Context, kind, field string) (map[string]bo
 		out[id] = true
 	}
 	return out, rows.Err()
+}
+
+// queued reports whether a job of a kind waits or is in hand.
+func (p *Pipeline) queued(ctx context.Context, tx *sql.Tx, kind string) (bool, error) {
+	var n int64
+	err := tx.QueryRowContext(ctx, `SELECT COUNT(*) FROM river_job WHERE kind=$1 AND state NOT IN ('completed','discarded','cancelled')`, kind).Scan(&n)
+	if err != nil {
+		return false, fmt.Errorf("look for jobs: %w", err)
+	}
+	return n > 0, nil
 }
 
 // forgetJobs deletes the jobs of what was erased, from the dead list too. One that is in hand finds nothing to do, completes

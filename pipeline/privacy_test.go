@@ -26,6 +26,7 @@ import (
 
 	"xunqin/crawler/guard"
 	"xunqin/pipeline"
+	"xunqin/pipeline/facts"
 	"xunqin/pipeline/notify"
 	"xunqin/pipeline/record"
 	"xunqin/pipeline/record/recordtest"
@@ -60,7 +61,7 @@ func TestOfAPostTheAllowListIsKept_S4(t *testing.T) {
 		// The whole stored row, column by column: a column that is not named here has no place in the record.
 		row := r.row(t, `SELECT * FROM posts`)
 		want := map[string]any{"source_id": r.source, "url": r.site.URL + "/@hoopoehandle/" + id, "kind": "post", "text": "天桥下 男孩", "place": "", "lang": "", "tags": "", "quoted_id": "", "sensitive": false, "state": "live", "step": "related",
-			"precision": row["precision"], "edited_at": int64(0), "expires_at": int64(0)}
+			"facts": `{"s":"male","sw":[10,16]}`, "facts_version": int64(facts.Version), "precision": row["precision"], "edited_at": int64(0), "expires_at": int64(0)}
 		for _, varies := range []string{"id", "native_id", "author", "raw_at", "posted_at", "seen_at", "digest"} {
 			want[varies] = row[varies]
 		}

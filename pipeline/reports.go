@@ -82,6 +82,10 @@ func (p *Pipeline) AddReport(ctx context.Context, actor string, r record.Report,
 		if id, err = p.Records.AddReport(ctx, tx, r); err != nil {
 			return err
 		}
+		r.ID = id
+		if err := p.setReportFacts(ctx, tx, r); err != nil {
+			return err
+		}
 		return p.addPhotos(ctx, tx, actor, "report-added", id, rows)
 	})
 	if err != nil {
@@ -104,6 +108,9 @@ func (p *Pipeline) changeReport(ctx context.Context, actor string, r record.Repo
 	}
 	err = p.Records.Tx(ctx, func(tx *sql.Tx) error {
 		if err := p.Records.ChangeReport(ctx, tx, r); err != nil {
+			return err
+		}
+		if err := p.setReportFacts(ctx, tx, r); err != nil {
 			return err
 		}
 		return p.addPhotos(ctx, tx, actor, "report-changed", r.ID, rows)

@@ -3,17 +3,19 @@ package pipeline
 import (
 	"context"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"io"
 	"time"
 
 	"xunqin/pipeline/blob"
+	"xunqin/pipeline/facts"
 	"xunqin/pipeline/record"
 )
 
 // Problem is one thing that Verify found wrong.
 type Problem struct {
-	Kind string `json:"kind"` // record, audit, blob, key, index, step, delivery
+	Kind string `json:"kind"` // record, audit, blob, key, index, step, delivery, facts
 	ID   string `json:"id,omitempty"`
 	What string `json:"what"`
 }
@@ -25,6 +27,7 @@ type Verified struct {
 	Reports     int       `json:"reports"`
 	Leads       int       `json:"leads"`
 	Deliveries  int       `json:"deliveries"`
+	Unread      int       `json:"unread"` // posts and reports whose words wait to be read by the present rules
 	Blobs       int       `json:"blobs"`
 	AuditLines  int64     `json:"audit_lines"`
 	IndexDocs   int64     `json:"index_docs"`
@@ -35,7 +38,7 @@ type Verified struct {
 }
 
 // Verify checks the stores against each other: the database's own integrity, the audit chain, every blob a row names (that it
-// is there and opens), work that is due against queued jobs, every document against the index. It changes nothing. Something
+// is there and opens), facts against the text that their words stand in, work that is due against queued jobs, every document against the index. It changes nothing. Something
 // being behind (the index, work in the queue) is no problem; something lost is.
 func (p *Pipeline) Verify(ctx context.Context) (Verified, error) {
 	v := Verified{At: p.Now().UTC(), Problems: []Problem{}}
@@ -90,6 +93,9 @@ func (p *Pipeline) Verify(ctx context.Context) (Verified, error) {
 	if err := p.verifySteps(ctx, &v, add); err != nil {
 		return v, err
 	}
+	if err := p.verifyFacts(ctx, &v, add); err != nil {
+		return v, err
+	}
 	info, err := p.Index.Info(ctx)
 	if err != nil {
 		add("index", "", "%v", err)
@@ -108,6 +114,23 @@ func (p *Pipeline) Verify(ctx context.Context) (Verified, error) {
 		add("index", "", "%d documents, %d posts and reports", info.Docs, v.Posts+v.Reports)
 	}
 	return v, nil
+}
+
+// verifyFacts reads every fact that is kept: its words must lie in the text, and those that older rules have read are counted,
+// since the next process that works on jobs reads them again.
+func (p *Pipeline) verifyFacts(ctx context.Context, v *Verified, add func(kind, id, format string, args ...any)) error {
+	return p.Records.EachFacts(ctx, func(row record.FactsRow) error {
+		var f facts.Facts
+		if row.Version < facts.Version {
+			v.Unread++
+		}
+		if err := json.Unmarshal([]byte(row.Facts), &f); err != nil {
+			add("facts", row.ID, "facts of a %s: %v", row.Kind, err)
+		} else if !f.Within(row.Length) {
+			add("facts", row.ID, "facts of a %s: words outside its text", row.Kind)
+		}
+		return nil
+	})
 }
 
 // verifySteps holds every row that is on its way against the queue: what waits for a step must have a job for it.

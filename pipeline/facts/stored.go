@@ -107,24 +107,7 @@ func (f *Facts) UnmarshalJSON(b []byte) error {
 // Within reports that all words lie in a text of so many bytes.
 func (f Facts) Within(length int) bool {
 	ok := true
-	check := func(s Span) { ok = ok && s.From >= 0 && s.From <= s.To && s.To <= length }
-	check(f.SexAt)
-	check(f.Height.Words)
-	for _, p := range f.Places {
-		check(p.Words)
-	}
-	for _, m := range f.Moments {
-		check(m.Words)
-	}
-	for _, a := range f.Ages {
-		check(a.Words)
-	}
-	for _, n := range f.Notes {
-		check(n.Words)
-	}
-	for _, m := range f.Masked {
-		check(m.Words)
-	}
+	f.each(func(s *Span) { ok = ok && s.From >= 0 && s.From <= s.To && s.To <= length })
 	return ok
 }
 
@@ -163,4 +146,38 @@ func lookup(code string, until int) *Division {
 		}
 	}
 	return Lookup(code)
+}
+
+// Move makes words spans of a text that begins by bytes later, or by -by bytes
+// earlier in the old one. What begins before it has no words then.
+func (f *Facts) Move(by int) {
+	f.each(func(s *Span) {
+		if *s == (Span{}) {
+			return
+		}
+		if s.From, s.To = s.From+by, s.To+by; s.From < 0 {
+			*s = Span{}
+		}
+	})
+}
+
+// each calls fn with all words.
+func (f *Facts) each(fn func(*Span)) {
+	fn(&f.SexAt)
+	fn(&f.Height.Words)
+	for i := range f.Places {
+		fn(&f.Places[i].Words)
+	}
+	for i := range f.Moments {
+		fn(&f.Moments[i].Words)
+	}
+	for i := range f.Ages {
+		fn(&f.Ages[i].Words)
+	}
+	for i := range f.Notes {
+		fn(&f.Notes[i].Words)
+	}
+	for i := range f.Masked {
+		fn(&f.Masked[i].Words)
+	}
 }

@@ -81,7 +81,8 @@ func scanPost(r scanner, p *Post) error {
 }
 
 // SavePost stores a post under (source, native id) with a row for each of its photos, and reports whether it is new or
-// changed: only then is there work to do. A changed post keeps its id, its first time of sight and the photos it had.
+// changed: only then is there work to do. A changed post keeps its id, its first time of sight and the photos it had, and loses
+// its facts: the caller sets them anew.
 func (s *Store) SavePost(ctx context.Context, tx *sql.Tx, p Post) (id string, changed bool, err error) {
 	digest := p.digest()
 	var had string
@@ -99,7 +100,8 @@ func (s *Store) SavePost(ctx context.Context, tx *sql.Tx, p Post) (id string, ch
 			id, p.SourceID, p.NativeID, p.URL, p.Kind, p.Author, p.Text, p.Place, p.Lang, tags, p.QuotedID, p.RawAt, ms(p.PostedAt), p.Precision, ms(p.EditedAt), ms(p.SeenAt),
 			p.Sensitive, p.State, StepAccepted, ms(p.ExpiresAt), digest)
 	} else {
-		_, err = exec(ctx, "save post", tx, `UPDATE posts SET url=$1, kind=$2, text=$3, place=$4, lang=$5, tags=$6, quoted_id=$7, edited_at=$8, sensitive=$9, step=$10, digest=$11 WHERE id=$12`,
+		_, err = exec(ctx, "save post", tx, `UPDATE posts SET url=$1, kind=$2, text=$3, place=$4, lang=$5, tags=$6, quoted_id=$7, edited_at=$8, sensitive=$9, step=$10, digest=$11,
+			facts='{}', facts_version=0 WHERE id=$12`,
 			p.URL, p.Kind, p.Text, p.Place, p.Lang, tags, p.QuotedID, ms(p.EditedAt), p.Sensitive, StepAccepted, digest, id)
 	}
 	if err != nil {

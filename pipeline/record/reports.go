@@ -82,10 +82,11 @@ func (s *Store) AddReport(ctx context.Context, tx *sql.Tx, r Report) (string, er
 	return r.ID, s.Changed(ctx, tx, r.ID, "report")
 }
 
-// ChangeReport stores what a report says, from its kind to its source's address. ErrStale when r.Version is not the one stored.
+// ChangeReport stores what a report says, from its kind to its source's address; its facts go, and are the caller's to set anew.
+// ErrStale when r.Version is not the one stored.
 func (s *Store) ChangeReport(ctx context.Context, tx *sql.Tx, r Report) error {
 	err := must(ctx, "change report", tx, ErrStale, `UPDATE reports SET kind=$1, name=$2, other_names=$3, sex=$4, birth=$5, lost_text=$6, lost_from=$7, lost_to=$8, place=$9,
-		height_cm=$10, features=$11, dna=$12, police=$13, contact=$14, source_url=$15, updated_at=$16, step=$17, version=version+1 WHERE id=$18 AND version=$19`,
+		height_cm=$10, features=$11, dna=$12, police=$13, contact=$14, source_url=$15, updated_at=$16, step=$17, facts='{}', facts_version=0, version=version+1 WHERE id=$18 AND version=$19`,
 		r.Kind, r.Name, r.OtherNames, r.Sex, r.Birth, r.LostText, ms(r.LostFrom), ms(r.LostTo), r.Place, r.HeightCM, r.Features, r.DNA, r.Police, r.Contact, r.SourceURL,
 		s.now(), StepGathered, r.ID, r.Version)
 	if err != nil {

@@ -151,7 +151,7 @@ func TestEveryWordThatIsChosenFromATableHasAText(t *testing.T) {
 		"sourcestate": {sourceFailing, sourceReview, sourceQuiet, sourceWaiting, sourceHealthy, sourcePaused, sourceNotReady},
 		"runstate":    {record.RunWaiting, record.RunGoing, record.RunDone, record.RunFailed, record.RunLost},
 		"cause":       {"schedule", "hand", "command"},
-		"step":        {"crawl", "gather", "relate", "notify"},
+		"step":        {"crawl", "gather", "relate", "notify", "reread"},
 		"postkind":    {crawler.KindPost, crawler.KindReport, crawler.KindNotice},
 		"setup":       {"contact", "https", "mail", "admin", "people", "source"},
 		"why": {crawler.RefusedLogin, crawler.RefusedCaptcha, crawler.RefusedAuth, crawler.RefusedForbidden, crawler.RefusedNotFound, crawler.RefusedGone, crawler.RefusedTeapot,
