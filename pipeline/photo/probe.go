@@ -20,7 +20,7 @@ type Probe struct {
 	// Fingerprints are of the whole, of its middle square, and of every rectangle that may be a photo of its own, each in all
 	// eight orientations. They are of the Transform algorithm.
 	Fingerprints []Oriented
-	// Query is what feature.Compare takes; its Probes are what an index of features takes.
+	// Query is what feature.Compare takes; its Candidates asks an index of features.
 	Query         feature.Prepared
 	whole, square image.Rectangle
 }
@@ -109,12 +109,14 @@ const certain = TransformRadius / 2
 
 // Compare says what the probe has to do with a known picture, by fingerprints and by features, as feature.Compare does. Features
 // have the last word where fingerprints are not certain: a poster of the same make with another photo has a like fingerprint.
-func (p *Probe) Compare(known Photo, kept feature.Prepared) (feature.Match, bool) {
+//
+// where is that of a candidate of Query.Candidates; without it, everywhere is looked.
+func (p *Probe) Compare(known Photo, kept feature.Prepared, where ...feature.Place) (feature.Match, bool) {
 	hash, like := p.Recognise(known)
 	if like && hash.Evidence.Bits <= certain {
 		return hash, true
 	}
-	m, ok := feature.Compare(p.Query, kept)
+	m, ok := feature.Compare(p.Query, kept, where...)
 	if like && m.Kind == "" {
 		return hash, true
 	}

@@ -75,31 +75,50 @@ var quarter = [65]int{
 	1606, 1205, 804, 402, 0,
 }
 
+// A describer turns the pattern, once for each direction it is asked for.
+type describer struct{ turned [256][][4]int8 }
+
 // describe returns the 256 signs of a site. The mirrored description is what the corner would have in the mirrored picture, where
 // it would lie at 128-angle.
-func (s *site) describe(mirrored bool) (d [32]byte) {
-	s.compare(pattern[:], mirrored, d[:])
-	return d
+func (d *describer) describe(s *site, mirrored bool) (desc [32]byte) {
+	angle := s.angle
+	if mirrored {
+		angle = 128 - angle
+	}
+	if d.turned[angle] == nil {
+		d.turned[angle] = turn(pattern[:], angle)
+	}
+	s.compare(d.turned[angle], mirrored, desc[:])
+	return desc
 }
 
-// compare sets the bits of those pairs of which the first point is the darker one. See describe for mirrored.
+// turn returns pairs of points turned, to the nearest pixel.
+func turn(pairs [][4]int8, angle uint8) [][4]int8 {
+	cos, sin := cosine(angle), sine(angle)
+	out := make([][4]int8, len(pairs))
+	for i, q := range pairs {
+		for j := 0; j < 4; j += 2 {
+			x, y := int(q[j]), int(q[j+1])
+			out[i][j], out[i][j+1] = int8((x*cos-y*sin+1<<13)>>14), int8((x*sin+y*cos+1<<13)>>14)
+		}
+	}
+	return out
+}
+
+// compare sets the bits of those pairs, turned before, of which the first point is the darker one. Pairs turned as the mirrored
+// picture has the corner go backwards across in this one.
 //
 // A point turned by any angle lies within patternRadius + 1 of the corner, and its sum reaches two pixels farther: the margin
 // covers it.
 func (s *site) compare(pairs [][4]int8, mirrored bool, bits []byte) {
-	cos, sin, flip := cosine(s.angle), sine(s.angle), 1
+	across := 1
 	if mirrored {
-		// In the mirrored picture the pattern is turned by 128-angle; seen from this side its across goes backwards.
-		cos, sin, flip = cosine(128-s.angle), sine(128-s.angle), -1
+		across = -1
 	}
 	middle := s.y*s.w + s.x
-	at := func(px, py int8) uint16 {
-		dx := (int(px)*cos - int(py)*sin + 1<<13) >> 14
-		dy := (int(px)*sin + int(py)*cos + 1<<13) >> 14
-		return s.sums[middle+dy*s.w+flip*dx]
-	}
 	for i, q := range pairs {
-		if at(q[0], q[1]) < at(q[2], q[3]) {
+		first := s.sums[middle+int(q[1])*s.w+across*int(q[0])]
+		if first < s.sums[middle+int(q[3])*s.w+across*int(q[2])] {
 			bits[i/8] |= 1 << (i % 8)
 		}
 	}

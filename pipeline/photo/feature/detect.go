@@ -27,25 +27,37 @@ const (
 // Detect returns up to n features of a part of a picture, best first, found in a copy with a long side of at most side. The points
 // are evenly spread as far as there is anything to find. 250 points in 512 pixels cost some ten milliseconds.
 func Detect(g *image.Gray, part image.Rectangle, side, n int) search.Features {
-	f, _ := detect(g, part, side, n, false)
+	f, _ := new(detector).detect(g, part, side, n, false)
 	return f
 }
 
+// A detector keeps its memory from one part of a picture to the next.
+type detector struct {
+	finder
+	describer
+}
+
 // detect also returns, if asked, the features that the mirrored part has: the same corners, otherwise described.
-func detect(g *image.Gray, part image.Rectangle, side, n int, mirror bool) (plain, mirrored search.Features) {
+func (d *detector) detect(g *image.Gray, part image.Rectangle, side, n int, mirror bool) (plain, mirrored search.Features) {
 	part = part.Intersect(g.Rect)
 	base := planeOf(g, part).fitted(side)
 	plain = search.Features{Algo: search.OrientedBinary, Part: part, W: uint16(base.w), H: uint16(base.h)}
 	mirrored = plain
-	for _, s := range base.sites(n) {
+	sites := d.sites(base, n)
+	plain.Points = make([]search.Point, 0, len(sites))
+	if mirror {
+		mirrored.Points = make([]search.Point, 0, len(sites))
+	}
+	for i := range sites {
+		s := &sites[i]
 		p := search.Point{
-			X: eighths(s.x, s.w, base.w), Y: eighths(s.y, s.h, base.h), Angle: s.angle, Level: s.level, Desc: s.describe(false),
+			X: eighths(s.x, s.w, base.w), Y: eighths(s.y, s.h, base.h), Angle: s.angle, Level: s.level, Desc: d.describe(s, false),
 		}
 		plain.Points = append(plain.Points, p)
 		if mirror {
 			p.X = uint16(8*base.w - int(p.X))
 			p.Angle = 128 - s.angle
-			p.Desc = s.describe(true)
+			p.Desc = d.describe(s, true)
 			mirrored.Points = append(mirrored.Points, p)
 		}
 	}
@@ -63,8 +75,8 @@ type site struct {
 }
 
 // sites returns up to n corners of p and of its smaller sizes, best first.
-func (p plane) sites(n int) []site {
-	var all []site
+func (f *finder) sites(p plane, n int) []site {
+	all := make([]site, 0, n)
 	w, h := p.w, p.h
 	for l, most := range quota(min(n, search.MaxPoints)) {
 		if l > 0 {
@@ -74,11 +86,11 @@ func (p plane) sites(n int) []site {
 			}
 			p = p.scaled(w, h)
 		}
-		corners := p.corners(contrast, margin)
+		corners := f.search(p, contrast, margin)
 		if len(corners) < 2*most {
-			corners = p.corners(contrastFaint, margin)
+			corners = f.search(p, contrastFaint, margin)
 		}
-		corners = spread(corners, w, h, most)
+		corners = f.spread(corners, w, h, most)
 		if len(corners) == 0 {
 			continue
 		}

@@ -66,7 +66,7 @@ func TestPointsAreSpreadOverThePicture(t *testing.T) {
 
 func TestMirroredFeaturesAreThoseOfTheMirroredPicture(t *testing.T) {
 	g := drawn(5, 512, 400)
-	_, mirrored := detect(g, g.Rect, QuerySide, 300, true)
+	_, mirrored := new(detector).detect(g, g.Rect, QuerySide, 300, true)
 	want := Detect(mirror(g), g.Rect, QuerySide, 900)
 	same := 0
 	for _, p := range mirrored.Points {

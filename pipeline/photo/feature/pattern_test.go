@@ -55,12 +55,12 @@ func TestLearnPattern(t *testing.T) {
 			break
 		}
 		g := grayOf(t, file)
-		for i, s := range planeOf(g, g.Rect).fitted(ReferenceSide).sites(ReferencePoints) {
+		for i, s := range new(finder).sites(planeOf(g, g.Rect).fitted(ReferenceSide), ReferencePoints) {
 			if i%step > 0 || n == sites {
 				continue
 			}
 			clear(row)
-			s.compare(pairs, false, row)
+			s.compare(turn(pairs, s.angle), false, row)
 			for i := range columns {
 				columns[i].bits[n/64] |= uint64(row[i/8]>>(i%8)&1) << (n % 64)
 			}

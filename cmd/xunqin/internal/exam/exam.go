@@ -36,7 +36,7 @@ type Exam struct {
 	Progress    func(done, of int)
 }
 
-// candidates is how many photos of each answer of the index are compared.
+// candidates is how many of the photos that the index finds are compared, see feature.Prepared.Candidates.
 const candidates = 8
 
 // Run sits the exam.
@@ -354,31 +354,22 @@ func (g *gallery) answers(ctx context.Context, file string, ms *Milliseconds) (a
 
 	query := p.Probe.Query
 	for range 2 { // as it is, then in windows
-		asked := map[int]bool{}
-		for _, probe := range query.Probes() {
-			for _, f := range []search.Features{probe.Plain, probe.Mirrored} {
-				if len(f.Points) == 0 {
-					continue
-				}
-				list, err := g.index.Votes(ctx, f, candidates)
-				if err != nil {
-					return nil, nil, err
-				}
-				for _, c := range list {
-					n, err := strconv.Atoi(c.Photo)
-					if err != nil {
-						return nil, nil, err
-					}
-					asked[n] = true
-				}
-			}
+		list, err := query.Candidates(candidates, func(f search.Features) ([]search.Candidate, error) {
+			return g.index.Votes(ctx, f, candidates)
+		})
+		if err != nil {
+			return nil, nil, err
 		}
 		ms.Candidates += clock.lap()
-		for i := range g.photos {
-			if !asked[i] || slices.ContainsFunc(all, func(a answer) bool { return a.number == i }) {
+		for _, c := range list {
+			i, err := strconv.Atoi(c.Photo)
+			if err != nil {
+				return nil, nil, err
+			}
+			if slices.ContainsFunc(all, func(a answer) bool { return a.number == i }) {
 				continue
 			}
-			if m, ok := feature.Compare(query, g.photos[i].prepared); m.Kind != "" {
+			if m, ok := feature.Compare(query, g.photos[i].prepared, c.Where...); m.Kind != "" {
 				all = append(all, answer{i, Verdict{m, ok}})
 			}
 		}
