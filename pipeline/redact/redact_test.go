@@ -1,6 +1,8 @@
 package redact
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -43,6 +45,7 @@ func TestMaskedTextByShape(t *testing.T) {
 		{"a line break stays", "第一行\n第二行\t完", "第一行\n第二行\t完"},
 		{"a family emoji stays whole", "👨‍👩‍👧 团圆", "👨‍👩‍👧 团圆"},
 		{"invisible characters", "a\u200bb\u202ec\ufeff\u00ad\u0000\u2066", "a⟦U+200B⟧b⟦U+202E⟧c⟦U+FEFF⟧⟦U+00AD⟧⟦U+0000⟧⟦U+2066⟧"},
+		{"a joiner at the end", "👨‍", "👨⟦U+200D⟧"},
 		{"bytes that are no text", "a\xffb", "a\uFFFDb"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -70,6 +73,18 @@ func TestViewOpensWhatItNamesAndNothingElse(t *testing.T) {
 	}
 }
 
+func TestPiecesKnowWhereTheyStood(t *testing.T) {
+	const text = "女孩\xff，电话138 0013 8000\u202e，天河路208号附近"
+	var got []string
+	for _, p := range Pieces(text, View{}) {
+		got = append(got, fmt.Sprintf("%s %d-%d", p.Text, p.From, p.To))
+	}
+	want := []string{"女孩 0-6", "\uFFFD -1--1", "，电话 7-16", "•••⟦U+202E⟧ -1--1", "， 32-35", "••• -1--1", "附近 50-56"}
+	if !slices.Equal(got, want) {
+		t.Errorf("got  %q\nwant %q", got, want)
+	}
+}
+
 func FuzzText(f *testing.F) {
 	for _, s := range []string{
 		"请联系 1\u200b3800138000", "粤A·12345", "天河路208号3栋", "https://a:b@c.de/?token=1", "微信号：abc", "\xff\u202e⟦U+200B⟧",
@@ -89,6 +104,21 @@ func FuzzText(f *testing.F) {
 		}
 		if strings.ContainsAny(once, "\u202e\u200b\u0000") {
 			t.Fatalf("%q: invisible in %q", s, once)
+		}
+		var whole strings.Builder
+		end := 0
+		for _, p := range Pieces(s, v) {
+			whole.WriteString(p.Text)
+			if p.From < 0 {
+				continue
+			}
+			if p.From < end || p.To > len(s) || s[p.From:p.To] != p.Text {
+				t.Fatalf("%q: piece %+v after %d", s, p, end)
+			}
+			end = p.To
+		}
+		if whole.String() != once {
+			t.Fatalf("%q: pieces %q, text %q", s, whole.String(), once)
 		}
 		for _, level := range []Level{Province, Prefecture, County} {
 			place := Place(s, level)
