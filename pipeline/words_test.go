@@ -9,12 +9,14 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"xunqin/crawler"
 	"xunqin/pipeline"
 	"xunqin/pipeline/facts"
 	"xunqin/pipeline/record"
 	"xunqin/pipeline/record/recordtest"
+	"xunqin/search"
 )
 
 // accept records posts as a crawl does and gives their ids.
@@ -129,6 +131,43 @@ func TestAReportSaysWhatItsFieldsAndFeaturesSay(t *testing.T) {
 			}
 		}
 		r.verified(t)
+	})
+}
+
+func TestAnIndexIsGivenWhatWordsSay(t *testing.T) {
+	each(t, func(t *testing.T, r *rig) {
+		day := func(s string) time.Time {
+			at, err := time.ParseInLocation(time.DateOnly, s, writtenAt.Location())
+			if err != nil {
+				t.Fatal(err)
+			}
+			return at
+		}
+		spot := func(grade search.Grade, role search.Role, path ...string) search.Spot {
+			return search.Spot{Path: path, Grade: grade, Role: role}
+		}
+		for text, want := range map[string]search.Facts{
+			"昨天在广州天河岗顶，老家四川的男孩，约5岁": {Places: []search.Spot{spot(search.Sure, search.Seen, "440000", "440100", "440106")}, Sex: search.Male,
+				When: search.Span{From: day("2011-01-24"), To: day("2011-01-25")}, Born: search.Span{From: day("2004-01-24"), To: day("2007-01-25")}},
+			"女孩，1989年7月在北京宣武区走失": {Places: []search.Spot{spot(search.Sure, search.Lost, "110000", "110102")}, Sex: search.Female,
+				When: search.Span{From: day("1989-07-01"), To: day("1989-08-01")}},
+			"在鼓楼区看到": {Places: []search.Spot{spot(search.Possible, search.Seen, "320000", "320100", "320106"), spot(search.Possible, search.Seen, "350000", "350100", "350102"),
+				spot(search.Possible, search.Seen, "320000", "320300", "320302"), spot(search.Possible, search.Seen, "410000", "410200", "410204")}},
+			"没有人知道": {},
+		} {
+			id := r.accept(t, crawler.Post{NativeID: record.NewID(), Text: text, At: writtenAt})[0]
+			doc, ok, err := r.Records.Doc(t.Context(), nil, record.Change{DocID: id, Kind: "post"})
+			if err != nil || !ok {
+				t.Fatal(ok, err)
+			}
+			if err := doc.Check(); err != nil {
+				t.Error(err)
+			}
+			byPath := cmpopts.SortSlices(func(a, b search.Spot) bool { return a.Path[len(a.Path)-1] < b.Path[len(b.Path)-1] })
+			if d := cmp.Diff(want, doc.Facts, byPath); d != "" {
+				t.Errorf("%s: want, got:\n%s", text, d)
+			}
+		}
 	})
 }
 

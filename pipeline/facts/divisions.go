@@ -202,22 +202,17 @@ func (d *Division) Parent() *Division {
 	return &china().all[d.parent]
 }
 
-// Path is the codes of d and of all that it lies in, today or at any time
-// since 1980, in order: whoever asks for one of them asks for d too.
-func (d *Division) Path() []string {
-	codes := append([]string{d.Code}, d.Earlier...)
-	for _, n := range d.present() {
-		codes = append(codes, n.Code)
-	}
-	for _, code := range codes {
-		for n := 2; n < 6; n += 2 {
-			if outer := code[:n] + "0000"[:6-n]; Lookup(outer) != nil {
-				codes = append(codes, outer)
-			}
+// Path is the divisions that d lies in today, from the province down to d
+// itself; of an abolished one, down to what is still there around it.
+func (d *Division) Path() []*Division {
+	var path []*Division
+	for ; d != nil; d = d.Parent() {
+		if d.Current() {
+			path = append(path, d)
 		}
 	}
-	slices.Sort(codes)
-	return slices.Compact(codes)
+	slices.Reverse(path)
+	return path
 }
 
 // Within reports that d lies in outer or is it, today or at any time since
@@ -249,8 +244,9 @@ func under(code, outer string, level Level) bool {
 	return code[:n] == outer[:n]
 }
 
-// present is what stands today in the place of d.
-func (d *Division) present() []*Division {
+// Present is what stands today in the place of d: d itself, or what took it
+// up; nothing where that is not known.
+func (d *Division) Present() []*Division {
 	if d.Current() {
 		return []*Division{d}
 	}

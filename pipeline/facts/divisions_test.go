@@ -42,7 +42,7 @@ func TestEveryDivisionHasAPlaceInTheTree(t *testing.T) {
 			seats++
 		}
 		if !d.Current() {
-			if len(d.present()) == 0 {
+			if len(d.Present()) == 0 {
 				t.Errorf("%s %s went into nothing", d.Code, d.Name)
 			}
 			continue

@@ -40,8 +40,12 @@ type Place struct {
 	Words Span
 }
 
-// Sure is the grade from which a place is taken as said.
-const Sure = 0.9
+// Sure is the grade from which a place is taken as said, Likely that from which
+// it is likelier than all others together.
+const (
+	Sure   = 0.9
+	Likely = 0.5
+)
 
 // A Moment is a time in the words.
 type Moment struct {

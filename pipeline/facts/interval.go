@@ -181,7 +181,7 @@ func (a Area) Meet(b Area) (Verdict, Reason) {
 	}
 	for _, x := range a.In {
 		for _, y := range b.In {
-			if x.Within(y) || y.Within(x) || slices.ContainsFunc(x.present(), func(d *Division) bool { return d.Within(y) || slices.Contains(y.Next, d.Code) }) {
+			if x.Within(y) || y.Within(x) || slices.ContainsFunc(x.Present(), func(d *Division) bool { return d.Within(y) || slices.Contains(y.Next, d.Code) }) {
 				return MayBeSame, Reason{Code: "inside", A: x.Name, B: y.Name}
 			}
 		}

@@ -70,7 +70,7 @@ func TestUncertaintyNeverRemovesATruePair(t *testing.T) {
 		is := any("is")
 		area := func(name string) Area {
 			d := is
-			if now := is.present(); len(now) > 0 && rapid.Bool().Draw(t, name+" today") {
+			if now := is.Present(); len(now) > 0 && rapid.Bool().Draw(t, name+" today") {
 				d = now[0]
 			}
 			for range rapid.IntRange(0, 2).Draw(t, name+" up") {
@@ -85,7 +85,7 @@ func TestUncertaintyNeverRemovesATruePair(t *testing.T) {
 			if rapid.Bool().Draw(t, name+" near") { // another, with the distance as slack
 				o := any(name + " neighbour")
 				a = Area{[]*Division{o}, Distance(o, is) + 1}
-				for _, now := range is.present() {
+				for _, now := range is.Present() {
 					a.Slack = max(a.Slack, Distance(o, now)+1)
 				}
 			}

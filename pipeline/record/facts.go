@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"xunqin/pipeline/facts"
+	"xunqin/search"
 )
 
 // A Ref names a post or report.
@@ -109,3 +110,51 @@ type FactsRow struct {
 	Numbers int64
 	Length  int
 }
+
+// searchable makes of facts what an index takes of them. Where somebody comes from, and what happened to others, is left out; of
+// a division that was abolished, or split, all that stand in its place may be meant.
+func searchable(f facts.Facts) search.Facts {
+	var out search.Facts
+	for _, p := range f.Places {
+		if p.Role == facts.From || p.Role == facts.Other {
+			continue
+		}
+		spot := search.Spot{Grade: search.Possible, Role: search.Role(p.Role)}
+		switch {
+		case p.Grade >= facts.Sure:
+			spot.Grade = search.Sure
+		case p.Grade >= facts.Likely:
+			spot.Grade = search.Likely
+		}
+		now := p.Present()
+		if len(now) == 0 {
+			now = []*facts.Division{p.Division} // all that is known is what it lay in
+		}
+		for _, d := range now {
+			s := spot
+			if len(now) > 1 {
+				s.Grade = search.Possible
+			}
+			for _, outer := range d.Path() {
+				s.Path = append(s.Path, outer.Code)
+			}
+			if len(s.Path) > 0 && len(out.Places) < mostSpots {
+				out.Places = append(out.Places, s)
+			}
+		}
+	}
+	if m := f.Time(); m != nil {
+		out.When = search.Span(m.Dates)
+	}
+	out.Born = search.Span(f.Born())
+	switch f.Sex {
+	case "male":
+		out.Sex = search.Male
+	case "female":
+		out.Sex = search.Female
+	}
+	return out
+}
+
+// mostSpots is how many places an index takes of one text; one with more is a list.
+const mostSpots = 200

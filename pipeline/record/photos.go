@@ -201,6 +201,14 @@ func (s *Store) Doc(ctx context.Context, tx *sql.Tx, c Change) (search.Doc, bool
 	default:
 		return d, false, fmt.Errorf("searchable form of %s %s: unknown kind", c.Kind, c.DocID)
 	}
+	said, err := s.Facts(ctx, tx, Ref{c.DocID, c.Kind})
+	if IsNotFound(err) { // erased meanwhile
+		return d, false, nil
+	}
+	if err != nil {
+		return d, false, err
+	}
+	d.Facts = searchable(said)
 	photos, err := s.PhotosOf(ctx, tx, c.DocID)
 	if err != nil {
 		return d, false, err
