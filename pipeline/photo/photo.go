@@ -34,6 +34,7 @@ type Limits struct {
 	Grey      int           // long side of the grey picture, where a policy wants it shorter than GreySide
 	Features  bool          // return local features to be kept, by which copies of a part of the picture are found
 	Probe     bool          // return what the picture is looked for by
+	Size      image.Point   // of the picture that this is a derivative of, when it is one: parts and outlines are in pixels of that
 }
 
 // A Photo is what is known of a picture once it was prepared. None of it points into the bytes it was made from.
@@ -168,6 +169,9 @@ func (p *Photo) finish(m raster, orientation int, lim Limits) error {
 	p.Width, p.Height = m.w, m.h
 	if orientation >= 5 {
 		p.Width, p.Height = m.h, m.w
+	}
+	if lim.Size != (image.Point{}) {
+		p.Width, p.Height = lim.Size.X, lim.Size.Y
 	}
 	kept := s // fingerprints are of the common size, whatever is kept
 	if lim.Side > 0 && lim.Side < DerivativeSide {

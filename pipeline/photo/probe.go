@@ -67,16 +67,25 @@ func newProbe(p plane, size image.Point) *Probe {
 	return out
 }
 
+// Whole reports whether a fingerprint of the probe is of the whole picture or of its middle square, not of a rectangle in it.
+func (p *Probe) Whole(f Fingerprint) bool { return f.Part == p.whole || f.Part == p.square }
+
 // Recognise reports whether a picture known by its fingerprints alone is the probe, a rectangle in it, or either of them turned
 // or mirrored. It is quick and finds nothing that was cut or drawn over much; feature.Compare is for that.
 func (p *Probe) Recognise(known Photo) (feature.Match, bool) {
+	// Two whole pictures that agree say more than their middles, which may be nearer.
 	var best Oriented
 	var of Fingerprint
-	nearest := TransformRadius + 1
+	nearest, wholly := TransformRadius+1, false
 	for _, q := range p.Fingerprints {
 		for _, k := range known.Fingerprints {
-			if d, ok := Distance(q.Fingerprint, k); ok && d < nearest {
-				best, of, nearest = q, k, d
+			d, ok := Distance(q.Fingerprint, k)
+			if !ok || d > TransformRadius {
+				continue
+			}
+			both := q.Part == p.whole && known.whole(k)
+			if both && !wholly || d < nearest && both == wholly {
+				best, of, nearest, wholly = q, k, d, both
 			}
 		}
 	}
@@ -90,12 +99,11 @@ func (p *Probe) Recognise(known Photo) (feature.Match, bool) {
 	}
 	m.ToQuery, m.ToKnown = laidOver(m.Known, m.Query), laidOver(m.Query, m.Known)
 	switch whole := known.whole(of); {
-	case best.Part == p.square && p.square != p.whole && !whole:
-		// The middles of both: the whole pictures, their edges drawn over.
-	case best.Part != p.whole:
+	case best.Part != p.whole && (best.Part != p.square || whole):
 		m.Kind = feature.Inside
-	case !whole:
+	case best.Part == p.whole && !whole:
 		m.Kind = feature.Part
+	// Left are the whole of both, or the middles of both: whole pictures too, their edges drawn over.
 	case best.Orientation == 2:
 		m.Kind = feature.Mirrored
 	case best.Orientation > 2:
@@ -104,8 +112,8 @@ func (p *Probe) Recognise(known Photo) (feature.Match, bool) {
 	return m, true
 }
 
-// certain is a distance of fingerprints so short that no other photo in a frame of the same make comes near it.
-const certain = TransformRadius / 2
+// Certain is a distance of fingerprints so short that no other photo in a frame of the same make comes near it.
+const Certain = TransformRadius / 2
 
 // Compare says what the probe has to do with a known picture, by fingerprints and by features, as feature.Compare does. Features
 // have the last word where fingerprints are not certain: a poster of the same make with another photo has a like fingerprint.
@@ -113,7 +121,7 @@ const certain = TransformRadius / 2
 // where is that of a candidate of Query.Candidates; without it, everywhere is looked.
 func (p *Probe) Compare(known Photo, kept feature.Prepared, where ...feature.Place) (feature.Match, bool) {
 	hash, like := p.Recognise(known)
-	if like && hash.Evidence.Bits <= certain {
+	if like && hash.Evidence.Bits <= Certain {
 		return hash, true
 	}
 	m, ok := feature.Compare(p.Query, kept, where...)
