@@ -182,10 +182,17 @@ func (p *Pipeline) gatherPhoto(ctx context.Context, src record.Source, ph record
 	if buried {
 		return refuse("erased")
 	}
+	ties, generation := p.lookFor(ctx, ph.ID, ready)
+	ph.Generation = generation
 	if err := p.store(ctx, ready, &ph); err != nil {
 		return nil, err
 	}
-	return &outcome{change: func(tx *sql.Tx) error { return p.Records.KeepPhoto(ctx, tx, ph) }, undo: func() { p.discard(ctx, ph) }}, nil
+	return &outcome{change: func(tx *sql.Tx) error {
+		if err := p.Records.KeepPhoto(ctx, tx, ph); err != nil {
+			return err
+		}
+		return p.addTies(ctx, tx, ties)
+	}, undo: func() { p.discard(ctx, ph) }}, nil
 }
 
 // fetchPhoto tries a photo's addresses in turn and gives the first answer; the error is that of the address that may

@@ -21,32 +21,34 @@ import (
 	"xunqin/pipeline/record"
 )
 
-// The kinds of job. Each names a row, but for the last, which finds its rows; everything else is read when the job runs.
+// The kinds of job. Each names a row, or finds its rows; everything else is read when the job runs.
 type (
-	crawlJob  struct{ Run string }
-	gatherJob struct{ Post string }
-	relateJob struct{ Doc, Of string } // Of: post or report
-	notifyJob struct{ Delivery string }
-	rereadJob struct{}
+	crawlJob   struct{ Run string }
+	gatherJob  struct{ Post string }
+	relateJob  struct{ Doc, Of string } // Of: post or report
+	notifyJob  struct{ Delivery string }
+	compareJob struct{} // of all photos that are behind
+	rereadJob  struct{} // of all texts that were read by older rules
 )
 
 // job is what can be queued.
 type job = river.JobArgs
 
-func (crawlJob) Kind() string  { return "crawl" }
-func (gatherJob) Kind() string { return "gather" }
-func (relateJob) Kind() string { return "relate" }
-func (notifyJob) Kind() string { return "notify" }
-func (rereadJob) Kind() string { return "reread" }
+func (crawlJob) Kind() string   { return "crawl" }
+func (gatherJob) Kind() string  { return "gather" }
+func (relateJob) Kind() string  { return "relate" }
+func (notifyJob) Kind() string  { return "notify" }
+func (rereadJob) Kind() string  { return "reread" }
+func (compareJob) Kind() string { return "compare" }
 
 // How many jobs of a kind one process works on at once. Gather mostly waits for its turn at a host; what it decodes at
 // once is bounded by the budget, not here.
-var width = map[string]int{"crawl": 8, "gather": 24, "relate": 4, "notify": 4, "reread": 1}
+var width = map[string]int{"crawl": 8, "gather": 24, "relate": 4, "notify": 4, "reread": 1, "compare": 1}
 
 // A step's patience, after which its try ends, and the tries it has before it joins the dead list.
 var (
-	patience = map[string]time.Duration{"crawl": 5 * time.Minute, "gather": 5 * time.Minute, "relate": 2 * time.Minute, "notify": 2 * time.Minute, "reread": 2 * time.Minute}
-	tries    = map[string]int{"crawl": 3, "gather": 7, "relate": 10, "notify": 14, "reread": 10}
+	patience = map[string]time.Duration{"crawl": 5 * time.Minute, "gather": 5 * time.Minute, "relate": 2 * time.Minute, "notify": 2 * time.Minute, "reread": 2 * time.Minute, "compare": 10 * time.Minute}
+	tries    = map[string]int{"crawl": 3, "gather": 7, "relate": 10, "notify": 14, "reread": 10, "compare": 25}
 )
 
 const (
@@ -131,6 +133,7 @@ func (p *Pipeline) Open(ctx context.Context) error {
 	river.AddWorker(workers, &step[relateJob]{p: p, do: p.Relate})
 	river.AddWorker(workers, &step[notifyJob]{p: p, do: p.Notify})
 	river.AddWorker(workers, &step[rereadJob]{p: p, do: p.Reread})
+	river.AddWorker(workers, &step[compareJob]{p: p, do: p.Compare})
 	queues := map[string]river.QueueConfig{}
 	for kind, n := range width {
 		queues[kind] = river.QueueConfig{MaxWorkers: n}
@@ -159,6 +162,10 @@ func (p *Pipeline) Open(ctx context.Context) error {
 // be done by the next process. It returns when all is quiet.
 func (p *Pipeline) Start(ctx context.Context) error {
 	if err := p.begin(ctx); err != nil {
+		return err
+	}
+	// Photos may be behind from before an upgrade, or with their job on the dead list.
+	if err := p.Records.Tx(ctx, func(tx *sql.Tx) error { return p.queueBehind(ctx, tx) }); err != nil {
 		return err
 	}
 	if !p.queue.working.CompareAndSwap(false, true) {

@@ -7,7 +7,8 @@ import (
 	"slices"
 	"time"
 
-	"xunqin/pipeline/photo"
+	"xunqin/pipeline/match"
+	"xunqin/pipeline/photo/feature"
 	"xunqin/pipeline/record"
 	"xunqin/search"
 )
@@ -22,12 +23,17 @@ type Copy struct {
 // its own with no picture.
 type Group struct {
 	PictureID string
-	Kind      string // same, edited or part, when found by photo
+	Kind      string // when found by photo: what the picture searched with is to this one, in the words of package feature
 	Copies    []Copy
 	Leads     []record.Lead // that the picture has part in
 
-	nearest int
+	nearest int // place of the best copy among what was found
 }
+
+// Apart reports whether the group is no copy, but another shot of the same scene or another photo in the same frame.
+func (g Group) Apart() bool { return apart(g.Kind) }
+
+func apart(kind string) bool { return kind == feature.Scene || kind == feature.Layout }
 
 // First and Last are when the earliest and the latest copy was posted.
 func (g Group) First() time.Time { return g.Copies[0].Post.PostedAt }
@@ -42,6 +48,9 @@ type ReportHit struct {
 	Kind   string
 }
 
+// Apart reports whether the report shows no copy, see Group.Apart.
+func (h ReportHit) Apart() bool { return apart(h.Kind) }
+
 // PhotoAnswer is what a search by photo found.
 type PhotoAnswer struct {
 	Matchable bool // false: the picture is too flat or too small to be compared, and nothing was looked for
@@ -50,8 +59,8 @@ type PhotoAnswer struct {
 	Behind    int64 // changes the index had not taken in yet
 }
 
-// SearchPhoto looks for copies of a picture among all posts and reports. The picture is decoded, fingerprinted and forgotten:
-// it is written nowhere. A *photo.Refused says why a picture cannot be read.
+// SearchPhoto looks for copies of a picture among all posts and reports, by every means and whatever was done to them; what
+// is no copy but the same scene or frame comes last. The picture is decoded, looked for and forgotten: it is written nowhere. A *photo.Refused says why a picture cannot be read.
 func (p *Pipeline) SearchPhoto(ctx context.Context, b []byte) (PhotoAnswer, error) {
 	ready, err := p.prepare(ctx, b)
 	if err != nil {
@@ -66,7 +75,9 @@ func (p *Pipeline) SearchPhoto(ctx context.Context, b []byte) (PhotoAnswer, erro
 			return a, err
 		}
 	}
-	found, err := p.copies(ctx, "", fmt.Sprintf("%x", ready.SHA256), ready.Fingerprints)
+	f := p.finder()
+	f.Windows = true
+	found, err := f.Find(ctx, ready)
 	if err != nil {
 		return a, err
 	}
@@ -74,57 +85,61 @@ func (p *Pipeline) SearchPhoto(ctx context.Context, b []byte) (PhotoAnswer, erro
 }
 
 // fill groups what was found: whole pictures, of which a copy was found, and reports.
-func (p *Pipeline) fill(ctx context.Context, a *PhotoAnswer, found []near) error {
+func (p *Pipeline) fill(ctx context.Context, a *PhotoAnswer, found []match.Found) error {
+	ids := make([]string, len(found))
+	for i, v := range found {
+		ids[i] = v.ID
+	}
+	rows, err := p.Records.Photos(ctx, nil, ids)
+	if err != nil {
+		return err
+	}
+	photos := make(map[string]record.Photo, len(rows))
+	for _, row := range rows {
+		photos[row.ID] = row
+	}
 	groups := map[string]*Group{}
-	for _, n := range found {
-		if n.photo.ReportID != "" {
-			r, err := p.Records.Report(ctx, nil, n.photo.ReportID)
+	for i, v := range found {
+		ph, held := photos[v.ID]
+		if !held {
+			continue // erased meanwhile
+		}
+		if ph.ReportID != "" {
+			r, err := p.Records.Report(ctx, nil, ph.ReportID)
 			if record.IsNotFound(err) {
 				continue
 			}
 			if err != nil {
 				return err
 			}
-			a.Reports = append(a.Reports, ReportHit{Report: r, Photo: n.photo, Kind: n.match.Kind})
+			a.Reports = append(a.Reports, ReportHit{Report: r, Photo: ph, Kind: v.Kind})
 			continue
 		}
-		key := n.photo.PictureID
-		if key == "" {
-			key = n.photo.ID
+		key := cmp.Or(ph.PictureID, ph.ID)
+		if groups[key] != nil {
+			continue
 		}
-		g := groups[key]
-		if g == nil {
-			g = &Group{PictureID: n.photo.PictureID, Kind: n.match.Kind, nearest: n.match.Transform}
-			photos := []record.Photo{n.photo}
-			if n.photo.PictureID != "" {
-				var err error
-				if photos, err = p.Records.PhotosOfPicture(ctx, nil, n.photo.PictureID); err != nil {
-					return err
-				}
-				if g.Leads, err = p.Records.LeadsOfPicture(ctx, nil, n.photo.PictureID); err != nil {
-					return err
-				}
-			}
-			if err := p.addCopies(ctx, g, photos); err != nil {
+		g := &Group{PictureID: ph.PictureID, Kind: v.Kind, nearest: i}
+		copies := []record.Photo{ph}
+		if ph.PictureID != "" {
+			if copies, err = p.Records.PhotosOfPicture(ctx, nil, ph.PictureID); err != nil {
 				return err
 			}
-			groups[key] = g
+			if g.Leads, err = p.Records.LeadsOfPicture(ctx, nil, ph.PictureID); err != nil {
+				return err
+			}
 		}
-		if n.match.Transform < g.nearest {
-			g.nearest, g.Kind = n.match.Transform, n.match.Kind
+		if err := p.addCopies(ctx, g, copies); err != nil {
+			return err
 		}
-		if n.match.Kind == photo.Same {
-			g.Kind = photo.Same
-		}
+		groups[key] = g
 	}
 	for _, g := range groups {
 		if len(g.Copies) > 0 {
 			a.Groups = append(a.Groups, *g)
 		}
 	}
-	slices.SortFunc(a.Groups, func(x, y Group) int {
-		return cmp.Or(cmp.Compare(x.nearest, y.nearest), x.First().Compare(y.First()), cmp.Compare(x.Copies[0].Photo.ID, y.Copies[0].Photo.ID))
-	})
+	slices.SortFunc(a.Groups, func(x, y Group) int { return cmp.Compare(x.nearest, y.nearest) })
 	return nil
 }
 

@@ -81,7 +81,7 @@ func (p *Pipeline) Picture(ctx context.Context, key string) ([]byte, error) {
 func (p *Pipeline) store(ctx context.Context, ready photo.Photo, row *record.Photo) error {
 	row.SHA256 = fmt.Sprintf("%x", ready.SHA256)
 	row.Format, row.Width, row.Height, row.Matchable = ready.Format, ready.Width, ready.Height, ready.Matchable()
-	row.Prints = ready.Fingerprints
+	row.Prints, row.Features = kept(ready), trimmed(ready.Features, *row)
 	// At once, so that their keys share a commit.
 	var g errgroup.Group
 	for _, b := range []struct {
@@ -114,9 +114,14 @@ func (p *Pipeline) dropBlobs(ctx context.Context, keys []string) {
 	}
 }
 
-// prepare decodes untrusted bytes within the process's budget, into pictures no larger than the policy lets them be.
+// prepare decodes untrusted bytes within the process's budget, into pictures no larger than the policy lets them be, and what
+// the picture is looked for and found by.
 func (p *Pipeline) prepare(ctx context.Context, b []byte) (photo.Photo, error) {
-	return photo.Prepare(ctx, b, photo.Limits{Budget: p.Budget, Side: p.Policy.Limits.Side, Grey: p.Policy.Limits.Grey})
+	return photo.Prepare(ctx, b, p.limits())
+}
+
+func (p *Pipeline) limits() photo.Limits {
+	return photo.Limits{Budget: p.Budget, Side: p.Policy.Limits.Side, Grey: p.Policy.Limits.Grey, Features: true, Probe: true}
 }
 
 // mark is the keyed hash under which a tombstone knows a thing.

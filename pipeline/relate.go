@@ -1,17 +1,22 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
-	"encoding/hex"
 	"errors"
 	"fmt"
+	"image"
+	"maps"
+	"math"
 	"slices"
 	"sync"
 	"time"
 
 	"xunqin/pipeline/lead"
+	"xunqin/pipeline/match"
 	"xunqin/pipeline/photo"
+	"xunqin/pipeline/photo/feature"
 	"xunqin/pipeline/record"
 	"xunqin/search"
 )
@@ -82,52 +87,118 @@ func (p *Pipeline) Lag(ctx context.Context) (int64, error) {
 	return max(0, last-info.Seq), err
 }
 
-// near is a stored photo that a photo was verified to be a copy of.
+// near is a stored photo that a photo shows, is shown by, or is a copy of.
 type near struct {
 	photo record.Photo
-	match photo.Match
+	tie   record.Tie // from the photo it is near to
 }
 
-// copies finds the stored photos that are copies of a photo: candidates from the index, each verified. It never finds the
-// photo itself.
-func (p *Pipeline) copies(ctx context.Context, id string, sha string, prints []search.Fingerprint) ([]near, error) {
-	query := asPhoto(sha, prints)
-	seen := map[string]bool{}
-	var out []near
-	for _, f := range prints {
+// copies finds the stored photos of documents of some kinds, or of all, that are upright copies of a photo, by what is stored
+// of both: candidates from the index, each verified, the nearest first, at most so many.
+func (p *Pipeline) copies(ctx context.Context, ph record.Photo, most int, kinds ...string) ([]near, error) {
+	query := asPhoto(ph)
+	distance := map[string]int{}
+	for _, f := range ph.Prints {
 		if f.Algo != photo.Perception {
 			continue
 		}
-		hits, err := p.Index.Similar(ctx, f, photo.PerceptionRadius)
+		hits, err := p.Index.Similar(ctx, f, photo.PerceptionRadius, kinds...)
 		if err != nil {
 			return nil, fmt.Errorf("look for copies: %w", err)
 		}
 		for _, h := range hits {
-			if h.Photo == id || seen[h.Photo] {
-				continue
+			if d, ok := distance[h.Photo]; h.Photo != ph.ID && (!ok || h.Distance < d) {
+				distance[h.Photo] = h.Distance
 			}
-			seen[h.Photo] = true
-			known, err := p.Records.Photo(ctx, nil, h.Photo)
-			if record.IsNotFound(err) {
-				continue // erased, and the index not yet told
-			}
-			if err != nil {
-				return nil, err
-			}
-			if m, ok := photo.Verify(query, asPhoto(known.SHA256, known.Prints)); ok {
-				out = append(out, near{known, m})
+		}
+	}
+	ids := slices.SortedFunc(maps.Keys(distance), func(a, b string) int { return cmp.Or(cmp.Compare(distance[a], distance[b]), cmp.Compare(a, b)) })
+	var out []near
+	for part := range slices.Chunk(ids, 200) {
+		list, err := p.Records.PrintedPhotos(ctx, nil, part) // without those erased of which the index does not know yet
+		if err != nil {
+			return nil, err
+		}
+		for _, known := range list {
+			if m, ok := photo.Verify(query, asPhoto(known)); ok {
+				if out = append(out, near{known, uprightTie(ph, known, m)}); len(out) == most {
+					return out, nil
+				}
 			}
 		}
 	}
 	return out, nil
 }
 
-func asPhoto(sha string, prints []search.Fingerprint) photo.Photo {
-	ph := photo.Photo{Fingerprints: prints}
-	if b, err := hex.DecodeString(sha); err == nil && len(b) == len(ph.SHA256) {
-		copy(ph.SHA256[:], b)
+// uprightTie is the tie of two upright copies.
+func uprightTie(query, known record.Photo, m photo.Match) record.Tie {
+	if m.Query.Empty() {
+		m.Query, m.Known = image.Rect(0, 0, query.Width, query.Height), image.Rect(0, 0, known.Width, known.Height)
 	}
-	return ph
+	return record.NewTie(query.ID, known.ID, match.Upright(m))
+}
+
+// everything is more photos than there are.
+const everything = math.MaxInt
+
+// nearTo finds what a photo has to do with others: what its first look found and is stored, upright copies by fingerprint, and,
+// where there is something it was not compared with yet, what looking again finds.
+func (p *Pipeline) nearTo(ctx context.Context, ph record.Photo, generation int64) ([]near, error) {
+	list, err := p.copies(ctx, ph, everything, search.KindReport)
+	if err != nil {
+		return nil, err
+	}
+	most := everything
+	if ph.PostID != "" {
+		most = mostCopies
+	}
+	others, err := p.copies(ctx, ph, most, search.KindPost, search.KindNotice)
+	if err != nil {
+		return nil, err
+	}
+	list = append(list, others...)
+	ties, err := p.Records.Ties(ctx, nil, ph.ID)
+	if err != nil {
+		return nil, err
+	}
+	if ph.ReportID != "" || ph.Generation < generation {
+		more, err := p.lookAgain(ctx, ph)
+		if err != nil {
+			return nil, err
+		}
+		ties = append(ties, more...)
+	}
+	at := map[string]int{}
+	for i, n := range list {
+		at[n.photo.ID] = i
+	}
+	var ids []string
+	for _, t := range ties {
+		if _, ok := at[t.KnownID]; !ok {
+			ids = append(ids, t.KnownID)
+		}
+	}
+	slices.Sort(ids)
+	rows, err := p.Records.PrintedPhotos(ctx, nil, slices.Compact(ids))
+	if err != nil {
+		return nil, err
+	}
+	photos := make(map[string]record.Photo, len(rows))
+	for _, row := range rows {
+		photos[row.ID] = row
+	}
+	for _, t := range ties {
+		i, known := at[t.KnownID]
+		row, held := photos[t.KnownID]
+		switch {
+		case known && t.Distance < list[i].tie.Distance:
+			list[i].tie = t
+		case !known && held:
+			at[t.KnownID] = len(list)
+			list = append(list, near{row, t})
+		}
+	}
+	return list, nil
 }
 
 // Relate indexes a post or report and compares it with all there is: copies among posts become one picture, copies between a
@@ -141,14 +212,26 @@ func (p *Pipeline) Relate(ctx context.Context, job relateJob, _ int, done done) 
 	if err != nil {
 		return err
 	}
+	generation, err := p.Records.Generation(ctx, nil)
+	if err != nil {
+		return err
+	}
 	found := make([][]near, len(photos))
 	for i, ph := range photos {
 		if !ph.Matchable || len(ph.Prints) == 0 {
 			continue
 		}
-		if found[i], err = p.copies(ctx, ph.ID, ph.SHA256, ph.Prints); err != nil {
+		if found[i], err = p.nearTo(ctx, ph, generation); err != nil {
 			return err
 		}
+	}
+	list, err := p.Records.HarmlessList(ctx, nil)
+	if err != nil {
+		return err
+	}
+	reach, err := p.Reach(ctx, nil)
+	if err != nil {
+		return err
 	}
 	doc, exists, err := p.Records.Doc(ctx, nil, record.Change{DocID: job.Doc, Kind: job.Of})
 	if err != nil {
@@ -167,14 +250,25 @@ func (p *Pipeline) Relate(ctx context.Context, job relateJob, _ int, done done) 
 			if len(found[i]) == 0 && (job.Of == "report" || ph.State != record.PhotoKept) {
 				continue
 			}
+			for _, n := range found[i] {
+				if ph.ReportID == "" && n.photo.ReportID == "" && n.tie.Upright() {
+					continue // found again whenever it is looked for
+				}
+				if err := p.Records.AddTie(ctx, tx, n.tie); err != nil {
+					return err
+				}
+			}
 			var leads []string
 			var err error
 			if job.Of == "post" {
-				leads, err = p.joinCopy(ctx, tx, ph, found[i])
+				leads, err = p.joinCopy(ctx, tx, ph, found[i], reach, harmless(list, ph))
 			} else {
-				leads, err = p.joinReport(ctx, tx, ph, found[i])
+				leads, err = p.joinReport(ctx, tx, ph, found[i], reach)
 			}
 			if err != nil {
+				return err
+			}
+			if err := p.Records.SetGeneration(ctx, tx, ph.ID, max(generation, ph.Generation)); err != nil {
 				return err
 			}
 			fresh = append(fresh, leads...)
@@ -209,23 +303,22 @@ func (p *Pipeline) Relate(ctx context.Context, job relateJob, _ int, done done) 
 
 // joinCopy puts a post's photo into the picture of its copies, which may turn out to join several into one, and makes it a
 // sighting of every lead of that picture and of the reports it was found near to. It returns the new leads.
-func (p *Pipeline) joinCopy(ctx context.Context, tx *sql.Tx, ph record.Photo, found []near) ([]string, error) {
-	ids := []string{ph.ID}
-	for _, n := range found {
-		if n.photo.PostID != "" {
-			ids = append(ids, n.photo.ID)
-		}
-	}
-	picture, err := p.onePicture(ctx, tx, ids)
+func (p *Pipeline) joinCopy(ctx context.Context, tx *sql.Tx, ph record.Photo, found []near, reach Reach, harmless bool) ([]string, error) {
+	picture, err := p.joinPicture(ctx, tx, ph, found)
 	if err != nil {
 		return nil, err
 	}
+	if harmless {
+		if err := p.putAside(ctx, tx, picture, record.AsideHarmless); err != nil {
+			return nil, err
+		}
+	}
 	var fresh []string
 	for _, n := range found {
-		if n.photo.ReportID == "" {
+		if n.photo.ReportID == "" || !reach.takes(n.tie) {
 			continue
 		}
-		id, isNew, err := p.addLead(ctx, tx, n.photo, picture, ph, n.match)
+		id, isNew, err := p.addLead(ctx, tx, n.photo, picture, ph, n.tie)
 		if err != nil {
 			return nil, err
 		}
@@ -238,21 +331,21 @@ func (p *Pipeline) joinCopy(ctx context.Context, tx *sql.Tx, ph record.Photo, fo
 
 // joinReport makes leads of a report's photo and each picture that a copy of it belongs to, and of two reports that carry
 // one photo.
-func (p *Pipeline) joinReport(ctx context.Context, tx *sql.Tx, ph record.Photo, found []near) ([]string, error) {
+func (p *Pipeline) joinReport(ctx context.Context, tx *sql.Tx, ph record.Photo, found []near, reach Reach) ([]string, error) {
 	var fresh []string
 	for _, n := range found {
-		if n.photo.ReportID == ph.ReportID {
+		if n.photo.ReportID == ph.ReportID || !reach.takes(n.tie) {
 			continue
 		}
-		of, other := ph, n.photo
+		of, other, tie := ph, n.photo, n.tie.Turned() // a lead says what the other photo is to the report's
 		if other.ReportID != "" && (other.CreatedAt.Before(of.CreatedAt) || other.CreatedAt.Equal(of.CreatedAt) && other.ID < of.ID) {
-			of, other = other, of // of two reports the older one is asked about
+			of, other, tie = other, of, n.tie // of two reports the older one is asked about
 		}
-		picture, err := p.onePicture(ctx, tx, []string{other.ID})
+		picture, err := p.pictureOf(ctx, tx, other.ID)
 		if err != nil {
 			return nil, err
 		}
-		id, isNew, err := p.addLead(ctx, tx, of, picture, other, n.match)
+		id, isNew, err := p.addLead(ctx, tx, of, picture, other, tie)
 		if err != nil {
 			return nil, err
 		}
@@ -266,58 +359,22 @@ func (p *Pipeline) joinReport(ctx context.Context, tx *sql.Tx, ph record.Photo, 
 	return fresh, nil
 }
 
-// onePicture gives the photos one picture: the oldest that any of them has, into which the others are merged, or a new one.
-// Rows are read again here, inside the transaction, since another may have joined them since they were found.
-func (p *Pipeline) onePicture(ctx context.Context, tx *sql.Tx, photoIDs []string) (string, error) {
-	rows, err := p.Records.Photos(ctx, tx, photoIDs)
-	if err != nil {
-		return "", err
+// addLead makes a lead of a report's photo and a picture, with the copy that was found; tie is seen from the copy. No lead is
+// made of a picture that is put aside, and one that makes too many is.
+func (p *Pipeline) addLead(ctx context.Context, tx *sql.Tx, report record.Photo, picture string, sight record.Photo, tie record.Tie) (id string, fresh bool, err error) {
+	if picture == "" {
+		return "", false, nil // erased meanwhile
 	}
-	var pictures []string
-	for _, r := range rows {
-		if r.PictureID != "" && !slices.Contains(pictures, r.PictureID) {
-			pictures = append(pictures, r.PictureID)
-		}
-	}
-	var keep string
-	if len(pictures) == 0 {
-		keep, err = p.Records.AddPicture(ctx, tx)
-	} else {
-		keep, err = p.Records.OldestPicture(ctx, tx, pictures)
-	}
-	if err != nil {
-		return "", err
-	}
-	for _, r := range rows {
-		if r.PictureID == "" {
-			if err := p.Records.JoinPicture(ctx, tx, r.ID, keep); err != nil {
-				return "", err
-			}
-		}
-	}
-	for _, gone := range pictures {
-		if gone == keep {
-			continue
-		}
-		if err := p.Records.MergePictures(ctx, tx, keep, gone); err != nil {
-			return "", err
-		}
-	}
-	if len(pictures) > 1 {
-		if err := p.settlePicture(ctx, tx, keep); err != nil {
-			return "", err
-		}
-	}
-	return keep, nil
-}
-
-func (p *Pipeline) addLead(ctx context.Context, tx *sql.Tx, report record.Photo, picture string, sight record.Photo, m photo.Match) (id string, fresh bool, err error) {
 	r, err := p.Records.Report(ctx, tx, report.ReportID)
 	if err != nil {
 		return "", false, ignore(err, record.ErrNotFound)
 	}
 	if r.Status != record.ReportOpen {
 		return "", false, nil
+	}
+	flooded, err := p.flooded(ctx, tx, picture, report.ID)
+	if err != nil || flooded {
+		return "", false, err
 	}
 	pair := "sighting"
 	if sight.ReportID != "" {
@@ -331,11 +388,11 @@ func (p *Pipeline) addLead(ctx context.Context, tx *sql.Tx, report record.Photo,
 		}
 	}
 	id, fresh, err = p.Records.AddLead(ctx, tx, record.Lead{ReportID: report.ReportID, ReportPhotoID: report.ID, PictureID: picture, Pair: pair,
-		Kind: m.Kind, Distance: m.Transform, NextAt: p.Now().Add(firstLook)})
+		Kind: tie.Kind, Distance: tie.Distance, NextAt: p.Now().Add(firstLook)})
 	if err != nil {
 		return "", false, err
 	}
-	_, err = p.Records.AddSighting(ctx, tx, record.Sighting{LeadID: id, PhotoID: sight.ID, Kind: m.Kind, Distance: m.Transform})
+	_, err = p.Records.AddSighting(ctx, tx, record.Sighting{LeadID: id, PhotoID: sight.ID, Kind: tie.Kind, Distance: tie.Distance})
 	return id, fresh, err
 }
 
@@ -354,7 +411,13 @@ func (p *Pipeline) spread(ctx context.Context, tx *sql.Tx, picture string) error
 			if ph.ID == l.ReportPhotoID {
 				continue
 			}
-			if _, err := p.Records.AddSighting(ctx, tx, record.Sighting{LeadID: l.ID, PhotoID: ph.ID, Kind: photo.Edited, Distance: l.Distance}); err != nil {
+			kind := feature.Edited
+			if t, err := p.Records.TieOf(ctx, tx, ph.ID, l.ReportPhotoID); err == nil {
+				kind = t.Kind
+			} else if !record.IsNotFound(err) {
+				return err
+			}
+			if _, err := p.Records.AddSighting(ctx, tx, record.Sighting{LeadID: l.ID, PhotoID: ph.ID, Kind: kind, Distance: l.Distance}); err != nil {
 				return err
 			}
 		}

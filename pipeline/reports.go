@@ -164,7 +164,13 @@ func (p *Pipeline) prepareAll(ctx context.Context, photos [][]byte, have []recor
 func (p *Pipeline) addPhotos(ctx context.Context, tx *sql.Tx, actor, action, id string, rows []record.Photo) error {
 	for _, row := range rows {
 		row.ReportID = id
+		row.Generation = 1
 		if _, err := p.Records.AddReportPhoto(ctx, tx, row); err != nil {
+			return err
+		}
+	}
+	if len(rows) > 0 {
+		if err := p.compareAgain(ctx, tx); err != nil {
 			return err
 		}
 	}

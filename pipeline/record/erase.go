@@ -29,8 +29,10 @@ func (s *Store) ExpiredPrints(ctx context.Context, tx *sql.Tx, before time.Time,
 
 // DropPrints deletes a photo's fingerprints and notes that no bytes of it are left.
 func (s *Store) DropPrints(ctx context.Context, tx *sql.Tx, p Photo) error {
-	if _, err := exec(ctx, "drop fingerprints", tx, `DELETE FROM prints WHERE photo_id=$1`, p.ID); err != nil {
-		return err
+	for _, q := range []string{`DELETE FROM prints WHERE photo_id=$1`, `DELETE FROM features WHERE photo_id=$1`, `DELETE FROM ties WHERE query_id=$1 OR known_id=$1`} {
+		if _, err := exec(ctx, "drop fingerprints", tx, q, p.ID); err != nil {
+			return err
+		}
 	}
 	if err := must(ctx, "drop fingerprints", tx, ErrNotFound, `UPDATE photos SET state='gone', sharp='', blurred='', grey='', sha256='', matchable=FALSE WHERE id=$1`, p.ID); err != nil {
 		return err

@@ -32,8 +32,8 @@ const (
 type Lead struct {
 	ID, ReportID, ReportPhotoID, PictureID string
 	Pair                                   string // sighting, found or duplicate: what the picture's copies are
-	Kind                                   string // same or edited: the words of likeness
-	Distance                               int    // least Hamming distance of any copy; for ordering and tests, never shown
+	Kind                                   string // what a copy is to the report's photo: a word of package feature, or same
+	Distance                               int    // least Hamming distance of any copy, or FeatureDistance; for ordering and tests, never shown
 	State, Owner                           string
 	NextAt                                 time.Time // by when somebody has to look
 	MergedInto                             string    // the lead that took over when two pictures turned out to be one
@@ -112,9 +112,12 @@ type LeadFilter struct {
 	Most     int  // 0: 50
 }
 
+// waits is false of a lead nobody has looked at while its picture is put aside.
+const waits = `NOT (state='unchecked' AND EXISTS (SELECT 1 FROM pictures WHERE pictures.id=leads.picture_id AND aside IN ('flood','harmless')))`
+
 // Leads lists leads, oldest first: who waits longest comes first.
 func (s *Store) Leads(ctx context.Context, tx *sql.Tx, f LeadFilter) ([]Lead, error) {
-	q := `SELECT ` + leadColumns + ` FROM leads WHERE merged_into='' AND (created_at, id) > ($1, $2)`
+	q := `SELECT ` + leadColumns + ` FROM leads WHERE merged_into='' AND (created_at, id) > ($1, $2) AND ` + waits
 	args := []any{ms(f.After.CreatedAt), f.After.ID}
 	add := func(cond string, v any) {
 		args = append(args, v)
@@ -161,12 +164,23 @@ func (s *Store) LeadCounts(ctx context.Context, tx *sql.Tx) (map[string]int64, e
 		state string
 		n     int64
 	}
-	list, err := all(ctx, "lead counts", s.from(tx), func(r scanner, v *row) error { return r.Scan(&v.state, &v.n) }, `SELECT state, COUNT(*) FROM leads WHERE merged_into='' GROUP BY state`)
+	list, err := all(ctx, "lead counts", s.from(tx), func(r scanner, v *row) error { return r.Scan(&v.state, &v.n) }, `SELECT state, COUNT(*) FROM leads WHERE merged_into='' AND `+waits+` GROUP BY state`)
 	counts := make(map[string]int64, len(list))
 	for _, v := range list {
 		counts[v.state] = v.n
 	}
 	return counts, err
+}
+
+// DropUntouched deletes a lead nobody has looked at, with the alerts about it. It says whether there was one.
+func (s *Store) DropUntouched(ctx context.Context, tx *sql.Tx, l Lead) (bool, error) {
+	n, err := exec(ctx, "drop lead", tx, `DELETE FROM leads WHERE id=$1 AND state='unchecked' AND merged_into=''
+		AND NOT EXISTS (SELECT 1 FROM verdicts WHERE report_photo_id=$2 AND picture_id=$3)`, l.ID, l.ReportPhotoID, l.PictureID)
+	if err != nil || n == 0 {
+		return false, err
+	}
+	_, err = exec(ctx, "drop lead", tx, `DELETE FROM deliveries WHERE subject=$1`, l.ID)
+	return true, err
 }
 
 // SetLead stores state, owner and next date of a lead. ErrStale when l.Version is not the one stored.
@@ -208,40 +222,6 @@ func (s *Store) UndoVerdict(ctx context.Context, tx *sql.Tx, id, userID string, 
 // Verdicts lists the standing verdicts on a pair, in the order they were given.
 func (s *Store) Verdicts(ctx context.Context, tx *sql.Tx, reportPhotoID, pictureID string) ([]Verdict, error) {
 	return all(ctx, "verdicts", s.from(tx), scanVerdict, `SELECT `+verdictColumns+` FROM verdicts WHERE report_photo_id=$1 AND picture_id=$2 AND undone_at=0 ORDER BY created_at, id`, reportPhotoID, pictureID)
-}
-
-// Picture is a cluster of copies of one picture; AddPicture makes an empty one.
-func (s *Store) AddPicture(ctx context.Context, tx *sql.Tx) (string, error) {
-	id := NewID()
-	_, err := exec(ctx, "add picture", tx, `INSERT INTO pictures (id, created_at) VALUES ($1,$2)`, id, s.now())
-	return id, err
-}
-
-// JoinPicture puts a photo into a picture.
-func (s *Store) JoinPicture(ctx context.Context, tx *sql.Tx, photoID, pictureID string) error {
-	return must(ctx, "join picture", tx, ErrNotFound, `UPDATE photos SET picture_id=$1 WHERE id=$2`, pictureID, photoID)
-}
-
-// OldestPicture says which of the pictures was there first.
-func (s *Store) OldestPicture(ctx context.Context, tx *sql.Tx, ids []string) (string, error) {
-	type row struct {
-		id string
-		at int64
-	}
-	list, err := in(ctx, "oldest picture", s.from(tx), func(r scanner, v *row) error { return r.Scan(&v.id, &v.at) }, `SELECT id, created_at FROM pictures WHERE id IN `, ids)
-	if err != nil {
-		return "", err
-	}
-	var best row
-	for _, v := range list {
-		if best.id == "" || v.at < best.at || (v.at == best.at && v.id < best.id) {
-			best = v
-		}
-	}
-	if best.id == "" {
-		return "", fmt.Errorf("oldest picture: %w", ErrNotFound)
-	}
-	return best.id, nil
 }
 
 // MergePictures makes two pictures that turned out to be one into one: photos, verdicts and leads of gone go over to keep.

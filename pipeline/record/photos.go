@@ -35,15 +35,17 @@ type Photo struct {
 	PictureID            string // the cluster of copies it belongs to; empty until related
 	Matchable            bool   // false for flat and tiny ones: their fingerprints mean nothing
 	CreatedAt, KeptAt    time.Time
+	Generation           int64 // see Store.Generation
 	Prints               []search.Fingerprint
+	Features             search.Features // stored with the photo, and read by Store.Features alone
 }
 
-const photoColumns = `id, post_id, report_id, ordinal, url, fallback, alt, state, why, sha256, format, width, height, sharp, blurred, grey, picture_id, matchable, created_at, kept_at`
+const photoColumns = `id, post_id, report_id, ordinal, url, fallback, alt, state, why, sha256, format, width, height, sharp, blurred, grey, picture_id, matchable, created_at, kept_at, generation`
 
 func scanPhoto(r scanner, p *Photo) error {
 	var fallback string
 	err := r.Scan(&p.ID, text{&p.PostID}, text{&p.ReportID}, &p.Ordinal, &p.URL, &fallback, &p.Alt, &p.State, &p.Why, &p.SHA256, &p.Format, &p.Width, &p.Height,
-		&p.Sharp, &p.Blurred, &p.Grey, text{&p.PictureID}, &p.Matchable, when{&p.CreatedAt}, when{&p.KeptAt})
+		&p.Sharp, &p.Blurred, &p.Grey, text{&p.PictureID}, &p.Matchable, when{&p.CreatedAt}, when{&p.KeptAt}, &p.Generation)
 	if fallback != "" {
 		p.Fallback = strings.Split(fallback, "\n")
 	}
@@ -53,8 +55,8 @@ func scanPhoto(r scanner, p *Photo) error {
 // KeepPhoto stores what was made of a wanted photo: its keys, measures and fingerprints. ErrStale when it is not wanted
 // any more (kept already by an earlier try, or erased meanwhile): the caller then deletes the blobs it has put.
 func (s *Store) KeepPhoto(ctx context.Context, tx *sql.Tx, p Photo) error {
-	err := must(ctx, "keep photo", tx, ErrStale, `UPDATE photos SET state=$1, why='', sha256=$2, format=$3, width=$4, height=$5, sharp=$6, blurred=$7, grey=$8, matchable=$9, kept_at=$10
-		WHERE id=$11 AND state=$12`, PhotoKept, p.SHA256, p.Format, p.Width, p.Height, p.Sharp, p.Blurred, p.Grey, p.Matchable, s.now(), p.ID, PhotoWanted)
+	err := must(ctx, "keep photo", tx, ErrStale, `UPDATE photos SET state=$1, why='', sha256=$2, format=$3, width=$4, height=$5, sharp=$6, blurred=$7, grey=$8, matchable=$9, kept_at=$10,
+		generation=$11 WHERE id=$12 AND state=$13`, PhotoKept, p.SHA256, p.Format, p.Width, p.Height, p.Sharp, p.Blurred, p.Grey, p.Matchable, s.now(), p.Generation, p.ID, PhotoWanted)
 	if err != nil {
 		return err
 	}
@@ -69,7 +71,7 @@ func (s *Store) addPrints(ctx context.Context, tx *sql.Tx, p Photo) error {
 			return err
 		}
 	}
-	return nil
+	return s.setFeatures(ctx, tx, p.ID, p.Features)
 }
 
 // RefusePhoto notes why a wanted photo will not be kept.
@@ -81,9 +83,9 @@ func (s *Store) RefusePhoto(ctx context.Context, tx *sql.Tx, id, why string) err
 // AddReportPhoto stores a photo that came with a report, prepared already. The same bytes twice in one report are one photo: ErrExists.
 func (s *Store) AddReportPhoto(ctx context.Context, tx *sql.Tx, p Photo) (string, error) {
 	p.ID = NewID()
-	_, err := exec(ctx, "add report photo", tx, `INSERT INTO photos (id, report_id, ordinal, url, state, sha256, format, width, height, sharp, blurred, grey, matchable, created_at, kept_at)
-		VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$14)`,
-		p.ID, p.ReportID, p.Ordinal, p.URL, PhotoKept, p.SHA256, p.Format, p.Width, p.Height, p.Sharp, p.Blurred, p.Grey, p.Matchable, s.now())
+	_, err := exec(ctx, "add report photo", tx, `INSERT INTO photos (id, report_id, ordinal, url, state, sha256, format, width, height, sharp, blurred, grey, matchable, created_at, kept_at, generation)
+		VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$14,$15)`,
+		p.ID, p.ReportID, p.Ordinal, p.URL, PhotoKept, p.SHA256, p.Format, p.Width, p.Height, p.Sharp, p.Blurred, p.Grey, p.Matchable, s.now(), p.Generation)
 	if err != nil {
 		return "", err
 	}
@@ -114,6 +116,15 @@ func (s *Store) PhotosOf(ctx context.Context, tx *sql.Tx, docID string) ([]Photo
 func (s *Store) Photos(ctx context.Context, tx *sql.Tx, ids []string) ([]Photo, error) {
 	list, err := in(ctx, "photos", s.from(tx), scanPhoto, `SELECT `+photoColumns+` FROM photos WHERE id IN `, ids)
 	return ordered(list, ids, func(p Photo) string { return p.ID }), err
+}
+
+// PrintedPhotos reads the photos of the given ids with their fingerprints, in the order of the ids.
+func (s *Store) PrintedPhotos(ctx context.Context, tx *sql.Tx, ids []string) ([]Photo, error) {
+	list, err := s.Photos(ctx, tx, ids)
+	if err != nil {
+		return nil, err
+	}
+	return list, s.fillPrints(ctx, tx, list)
 }
 
 // PhotosOfDocs lists the kept photos of many posts or reports, without fingerprints.
@@ -213,10 +224,25 @@ func (s *Store) Doc(ctx context.Context, tx *sql.Tx, c Change) (search.Doc, bool
 	if err != nil {
 		return d, false, err
 	}
+	var ids []string
 	for _, p := range photos {
-		if p.Matchable && len(p.Prints) > 0 && (p.State == PhotoKept || p.State == PhotoGone) {
-			d.Photos = append(d.Photos, search.PhotoRef{ID: p.ID, Prints: p.Prints})
+		if p.Matchable {
+			ids = append(ids, p.ID)
 		}
+	}
+	features, err := s.Features(ctx, tx, ids)
+	if err != nil {
+		return d, false, err
+	}
+	for _, p := range photos {
+		if !p.Matchable || len(p.Prints) == 0 || p.State != PhotoKept && p.State != PhotoGone {
+			continue
+		}
+		ref := search.PhotoRef{ID: p.ID, Prints: p.Prints}
+		if f, ok := features[p.ID]; ok {
+			ref.Features = []search.Features{f}
+		}
+		d.Photos = append(d.Photos, ref)
 	}
 	return d, true, nil
 }

@@ -305,7 +305,7 @@ func TestALeadIsOnePerReportPhotoAndPicture(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		pic := in1(t, s, func(tx *sql.Tx) (string, error) { return s.AddPicture(ctx, tx) })
+		pic := in1(t, s, func(tx *sql.Tx) (string, error) { return s.AddPicture(ctx, tx, "") })
 		add := func(distance int) (id string, fresh bool) {
 			tx(t, s, func(tx *sql.Tx) (err error) {
 				id, fresh, err = s.AddLead(ctx, tx, record.Lead{ReportID: report.ReportID, ReportPhotoID: photo, PictureID: pic, Pair: "sighting", Kind: "edited", Distance: distance})
@@ -342,7 +342,7 @@ func TestMergedPicturesKeepVerdictsSightingsAndLinks(t *testing.T) {
 			}
 			photos[i] = keep(t, s, list[0]).ID
 			tx(t, s, func(tx *sql.Tx) (err error) {
-				if pics[i], err = s.AddPicture(ctx, tx); err != nil {
+				if pics[i], err = s.AddPicture(ctx, tx, ""); err != nil {
 					return err
 				}
 				if err := s.JoinPicture(ctx, tx, photos[i], pics[i]); err != nil {
@@ -573,7 +573,7 @@ func TestErasingAPostReachesEverythingMadeOfIt_S37(t *testing.T) {
 		p := keep(t, s, list[0])
 		var lead string
 		tx(t, s, func(tx *sql.Tx) error {
-			pic, err := s.AddPicture(ctx, tx)
+			pic, err := s.AddPicture(ctx, tx, "")
 			if err != nil {
 				return err
 			}

@@ -41,6 +41,7 @@ type Lives struct {
 type Limits struct {
 	Side           int      `toml:"side"` // px
 	Grey           int      `toml:"grey"` // px
+	Flood          int      `toml:"flood"`
 	ViewsAnHour    int      `toml:"views_an_hour"`
 	SignIns        int      `toml:"sign_ins"`
 	SignInWindow   Duration `toml:"sign_in_window"`
@@ -128,7 +129,7 @@ func (p Policy) numbers() []struct {
 		{"derivative", int64(l.Derivative), false}, {"fingerprint", int64(l.Fingerprint), false}, {"text", int64(l.Text), false}, {"closed", int64(l.Closed), false},
 		{"audit_months", int64(l.AuditMonths), false}, {"tombstone", int64(l.Tombstone), true}, {"session", int64(l.Session), false}, {"idle", int64(l.Idle), false},
 		{"link", int64(l.Link), false}, {"reveal", int64(l.Reveal), false}, {"invitation", int64(l.Invitation), false}, {"undo", int64(l.Undo), false},
-		{"backup_keys", int64(l.BackupKeys), false}, {"side", int64(m.Side), false}, {"grey", int64(m.Grey), false}, {"views_an_hour", int64(m.ViewsAnHour), false},
+		{"backup_keys", int64(l.BackupKeys), false}, {"side", int64(m.Side), false}, {"grey", int64(m.Grey), false}, {"flood", int64(m.Flood), false}, {"views_an_hour", int64(m.ViewsAnHour), false},
 		{"sign_ins", int64(m.SignIns), false}, {"sign_in_window", int64(m.SignInWindow), true}, {"sign_in_wait", int64(m.SignInWait), false},
 		{"searches_an_hour", int64(m.SearchesAnHour), false}, {"upload", m.Upload, false}, {"passphrase", int64(m.Passphrase), true}, {"answer_step", int64(m.AnswerStep), true},
 	}

@@ -126,7 +126,7 @@ func (s *site) seedLead(t testing.TB, report string, copies ...record.Photo) str
 	}
 	var lead string
 	err = s.Records.Tx(t.Context(), func(tx *sql.Tx) error {
-		picture, err := s.Records.AddPicture(t.Context(), tx)
+		picture, err := s.Records.AddPicture(t.Context(), tx, "")
 		if err != nil {
 			return err
 		}
