@@ -28,13 +28,14 @@ func kept(ready photo.Photo) []search.Fingerprint {
 	if ready.Probe == nil {
 		return list
 	}
+	area := func(r image.Rectangle) int { return r.Dx() * r.Dy() }
 	var parts []search.Fingerprint
 	for _, f := range ready.Probe.Fingerprints {
-		if f.Orientation == 1 && !ready.Probe.Whole(f.Fingerprint) {
+		// A rectangle that is nearly the whole picture has nearly its fingerprint.
+		if f.Orientation == 1 && !ready.Probe.Whole(f.Fingerprint) && area(f.Part) < ready.Width*ready.Height*9/10 {
 			parts = append(parts, f.Fingerprint)
 		}
 	}
-	area := func(r image.Rectangle) int { return r.Dx() * r.Dy() }
 	slices.SortStableFunc(parts, func(a, b search.Fingerprint) int { return area(b.Part) - area(a.Part) })
 	return append(list, parts[:min(len(parts), mostRectangles)]...)
 }
