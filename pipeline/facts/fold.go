@@ -130,3 +130,7 @@ func digit(r rune) bool  { return r >= '0' && r <= '9' }
 
 // boundary reports that no Latin word goes on from i-1 to i.
 func (t *folded) boundary(i int) bool { return !letter(t.rune(i-1)) || !letter(t.rune(i)) }
+
+// Plain is a text as the rules read it: simplified characters, small letters,
+// full width as ASCII, nothing invisible.
+func Plain(s string) string { return string(fold(s).runes) }
