@@ -26,7 +26,7 @@ const (
 // A Fingerprint says what a picture, or a part of it, looks like. Two are
 // comparable only if Algo and the length of Bits are the same.
 type Fingerprint struct {
-	Algo string          // method and version, such as "phash64/1"
+	Algo string          // method and version, such as "phash64/2"
 	Bits []byte          // 8 or 32 bytes
 	Part image.Rectangle // what it covers, in pixels of the stored picture
 }

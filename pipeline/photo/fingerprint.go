@@ -14,13 +14,13 @@ import (
 // Algorithms of fingerprints, with their versions. A version changes when any stored bit could: old and new are never compared.
 //
 // Both are made of the same 64x64 grey: the luma of the upright picture on white, shrunk with exact area means first to
-// DerivativeSide and then to 64x64, whatever its shape.
+// DerivativeSide and then to 64x64, whatever its shape. Of a larger JPEG the decoder may take the means of 2x2, 4x4 or 8x8 pixels.
 const (
 	// Perception is goimagehash's 64-bit PerceptionHash, most significant byte first. It is quick to look up and alone not safe:
 	// at distance 10, about seven unrelated pairs in ten million are this close.
-	Perception = "phash64/1"
+	Perception = "phash64/2"
 	// Transform is the sign of 256 low frequencies of one discrete cosine transform against their median, in integers.
-	Transform = "dct256/1"
+	Transform = "dct256/2"
 )
 
 // MinSide is the shortest side, in pixels, of a picture that is compared with others.

@@ -12,6 +12,8 @@ import (
 
 	"golang.org/x/image/bmp"
 	"golang.org/x/image/tiff"
+
+	"xunqin/pipeline/photo/miniature"
 )
 
 // header is what a picture says of itself, read without decoding it.
@@ -31,12 +33,12 @@ var (
 )
 
 // inspect finds the format by content and walks the whole file by its own lengths, so that one that was cut off is known before
-// anything is spent on it.
-func inspect(b []byte) (header, error) {
+// anything is spent on it. A larger picture may be decoded to a long side of least pixels or more, where its format allows.
+func inspect(b []byte, least int) (header, error) {
 	is := func(magic string) bool { return bytes.HasPrefix(b, []byte(magic)) }
 	switch {
 	case is("\xff\xd8\xff"):
-		return inspectJPEG(b)
+		return inspectJPEG(b, least)
 	case is("\x89PNG\r\n\x1a\n"):
 		return inspectPNG(b)
 	case is("GIF87a"), is("GIF89a"):
@@ -89,10 +91,11 @@ func decoded(m image.Image, err error) (raster, error) {
 
 // unsupported reports whether a decoder says the picture may be sound but uses something the decoder does not know.
 func unsupported(err error) bool {
+	var m miniature.UnsupportedError
 	var j jpeg.UnsupportedError
 	var p png.UnsupportedError
 	var t tiff.UnsupportedError
-	return errors.As(err, &j) || errors.As(err, &p) || errors.As(err, &t) || errors.Is(err, bmp.ErrUnsupported)
+	return errors.As(err, &m) || errors.As(err, &j) || errors.As(err, &p) || errors.As(err, &t) || errors.Is(err, bmp.ErrUnsupported)
 }
 
 func inspectBMP(b []byte) (header, error) {

@@ -4,7 +4,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"errors"
+	"image"
 	"image/jpeg"
+
+	"xunqin/pipeline/photo/miniature"
 )
 
 // maxScans is more than any encoder writes (a progressive file has about ten). A scan may cost a pass over the whole picture and
@@ -12,8 +16,9 @@ import (
 const maxScans = 100
 
 // inspectJPEG walks the segments and scans to the end of the image. Whatever follows it (a phone's film, a second picture) is
-// not looked at.
-func inspectJPEG(b []byte) (header, error) {
+// not looked at. Most are decoded at the smallest scale that leaves their long side least pixels; CMYK, RGB and what else is rare
+// by image/jpeg.
+func inspectJPEG(b []byte, least int) (header, error) {
 	h := header{format: "jpeg"}
 	var frame jpegFrame
 	scans, scanned := 0, map[byte]bool{}
@@ -87,8 +92,23 @@ func inspectJPEG(b []byte) (header, error) {
 			return h, errTruncated
 		}
 	}
-	h.cost = frame.cost(h.w, h.h)
-	h.decode = func(ctx context.Context) (raster, error) { return decoded(jpeg.Decode(reader(ctx, b))) }
+	var other miniature.UnsupportedError
+	file, err := miniature.Open(b)
+	switch {
+	case errors.As(err, &other):
+		h.cost = frame.cost(h.w, h.h)
+		h.decode = func(ctx context.Context) (raster, error) { return decoded(jpeg.Decode(reader(ctx, b))) }
+	case err != nil:
+		return h, err
+	default:
+		o := miniature.Options{Scale: miniature.Leaving(least, h.w, h.h)}
+		h.cost = file.Bytes(o) + 1<<20
+		h.decode = func(ctx context.Context) (raster, error) {
+			m, err := decoded(file.Decode(ctx, o))
+			m.of = image.Pt(h.w, h.h)
+			return m, err
+		}
+	}
 	return h, nil
 }
 
@@ -97,7 +117,7 @@ type jpegFrame struct {
 	components               []byte // three bytes each: name, sampling factors, table
 }
 
-// cost counts the planes, padded to whole units, four bytes more a coefficient when they are kept between scans, and four bytes
+// cost is of image/jpeg. It counts the planes, padded to whole units, four bytes more a coefficient when they are kept between scans, and four bytes
 // a pixel where the decoder makes a second picture of the planes: always of four components, of three when they may be RGB.
 func (f jpegFrame) cost(w, h int) int64 {
 	var across, down, blocks int64 = 1, 1, 0

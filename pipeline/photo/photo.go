@@ -37,6 +37,14 @@ type Limits struct {
 	Size      image.Point   // of the picture that this is a derivative of, when it is one: parts and outlines are in pixels of that
 }
 
+// least is the shortest long side that a larger picture may be decoded to.
+func (l Limits) least() int {
+	if l.Probe {
+		return ProbeSide
+	}
+	return DerivativeSide
+}
+
 // A Photo is what is known of a picture once it was prepared. None of it points into the bytes it was made from.
 type Photo struct {
 	SHA256        [sha256.Size]byte // of the bytes as they came
@@ -110,7 +118,7 @@ func Prepare(ctx context.Context, b []byte, lim Limits) (Photo, error) {
 	}
 	var h header
 	err := guarded(func() (err error) {
-		h, err = inspect(b)
+		h, err = inspect(b, lim.least())
 		return err
 	})
 	if err != nil {
@@ -166,9 +174,9 @@ func Prepare(ctx context.Context, b []byte, lim Limits) (Photo, error) {
 // finish fills p from the decoded picture.
 func (p *Photo) finish(m raster, orientation int, lim Limits) error {
 	s := m.small(DerivativeSide, orientation)
-	p.Width, p.Height = m.w, m.h
+	p.Width, p.Height = m.size().X, m.size().Y
 	if orientation >= 5 {
-		p.Width, p.Height = m.h, m.w
+		p.Width, p.Height = p.Height, p.Width
 	}
 	if lim.Size != (image.Point{}) {
 		p.Width, p.Height = lim.Size.X, lim.Size.Y

@@ -6,10 +6,12 @@ import (
 	"image/color"
 )
 
-// raster is a decoded picture, read once from top to bottom. The planes of a YCbCr picture are read as they are, which is
+// raster is a decoded picture, read once from top to bottom. The planes of a grey or YCbCr picture are read as they are, which is
 // several times cheaper than going through RGB; every other picture gives rows of RGB.
 type raster struct {
 	w, h  int
+	of    image.Point  // size of the picture, when this is a miniature of it
+	grey  *image.Gray  // nil for the others
 	ycc   *image.YCbCr // nil for the others
 	video bool         // ycc holds WebP's narrow range, 16 to 235
 	rgb   rgbRow
@@ -26,6 +28,9 @@ func rasterOf(m image.Image) (raster, error) {
 	}
 	if ycc, ok := m.(*image.YCbCr); ok {
 		return raster{w: w, h: h, ycc: ycc}, nil
+	}
+	if grey, ok := m.(*image.Gray); ok {
+		return raster{w: w, h: h, grey: grey}, nil
 	}
 	row := rows(m, false)
 	if row == nil {
@@ -62,6 +67,14 @@ func placed(w, h int, at image.Point, frame image.Image, video bool) (raster, er
 			inner(y, r[at.X:][:size.X], g[at.X:][:size.X], b[at.X:][:size.X])
 		}
 	}}, nil
+}
+
+// size returns the size of the picture.
+func (m raster) size() image.Point {
+	if m.of != (image.Point{}) {
+		return m.of
+	}
+	return image.Pt(m.w, m.h)
 }
 
 // rows returns how to read m by rows, or nil.
@@ -192,8 +205,17 @@ func clamp(v, by, plus int) byte {
 // small returns the picture upright, in 4:2:0, its long side at most side. The scaling is exact (see averager), so the stored
 // orientation changes nothing in the luma.
 func (m raster) small(side, orientation int) *image.YCbCr {
-	n, h := fit(m.w, m.h, side)
-	if m.ycc == nil {
+	size := m.size()
+	n, h := fit(size.X, size.Y, side)
+	switch {
+	case m.grey != nil:
+		luma := shrink(m.grey.Pix, m.grey.Stride, m.w, m.h, n, h).upright(orientation)
+		none := newPlane((luma.w+1)/2, (luma.h+1)/2)
+		for i := range none.pix {
+			none.pix[i] = 128
+		}
+		return ycc420(luma, none, none)
+	case m.ycc == nil:
 		return m.smallRGB(n, h, orientation)
 	}
 	luma := shrink(m.ycc.Y[m.ycc.YOffset(m.ycc.Rect.Min.X, m.ycc.Rect.Min.Y):], m.ycc.YStride, m.w, m.h, n, h)
