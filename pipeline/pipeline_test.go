@@ -166,7 +166,7 @@ func TestAPhotoThatCannotBeReadIsRefusedWithAWordAndThePostStays(t *testing.T) {
 
 func parse(t *testing.T, s string) search.Query {
 	t.Helper()
-	q, err := search.Parse(s)
+	q, err := search.Parse(s, pipeline.Divisions{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -487,7 +487,7 @@ func (c *queryCache) parse(q record.SavedQuery) (search.Query, error) {
 		return v.query, v.err
 	}
 	v := parsedQuery{version: q.Version}
-	v.query, v.err = search.Parse(q.Query)
+	v.query, v.err = search.Parse(q.Query, Divisions{})
 	c.parsed[q.ID] = v
 	return v.query, v.err
 }

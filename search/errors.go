@@ -27,6 +27,10 @@ const (
 	ValueUnknown   Code = "value-unknown"   // field, value as typed
 	DateBad        Code = "date-bad"        // date as typed
 	DateReversed   Code = "date-reversed"   // first and last date as typed
+	AgeBad         Code = "age-bad"         // age as typed
+	AgeReversed    Code = "age-reversed"    // lowest and highest age as typed
+	PlaceUnknown   Code = "place-unknown"   // name as typed, of no division
+	DistanceBad    Code = "distance-bad"    // limit in kilometres
 )
 
 // A ParseError is a query that cannot be read.
@@ -44,7 +48,7 @@ func (e *ParseError) Error() string {
 // with zh and in English otherwise. It may repeat what was typed: not for logs.
 func (e *ParseError) Message(lang string) string {
 	text, i := messages[e.Code], 0
-	if strings.HasPrefix(strings.ToLower(lang), "zh") {
+	if chinese(lang) {
 		i = 1
 	}
 	args := slices.Clone(e.Args)
@@ -79,8 +83,14 @@ var messages = map[Code][2]string{
 	ValueMissing:   {"After “{0}:” a value is missing.", "“{0}：”后面缺少内容。"},
 	ValueUnknown:   {"“{0}:” cannot be “{1}”. It can be: {2}.", "“{0}：”不能是“{1}”。可以是：{2}。"},
 	DateBad:        {"“{0}” is not a date. Write 2011, 2011-01, 2011-01-25 or 2011-01-25..2011-02-10; either end may be left out.", "“{0}”不是日期。可写 2011、2011-01、2011-01-25 或 2011-01-25..2011-02-10，起止可省略其一。"},
+	AgeBad:         {"“{0}” is not an age. Write 3, 3..6, 3.. or ..6 for years lived, 6m or 6m..18m for months; 149 years are the limit.", "“{0}”不是年龄。周岁可写 3、3..6、3.. 或 ..6，月龄可写 6个月 或 6..18个月，最大 149 岁。"},
+	AgeReversed:    {"The lowest age, {0}, is above the highest, {1}.", "最小年龄 {0} 大于最大年龄 {1}。"},
+	PlaceUnknown:   {"“{0}” is no province, prefecture or county that is known here. Write it in Chinese, in pinyin or as its code, and a distance: near:Guangzhou,50km.", "没有找到“{0}”这个省、市、县。可写中文名、拼音或行政区划代码，再加距离：附近:广州,50公里。"},
+	DistanceBad:    {"A distance is a whole number of kilometres from 1 to {0}.", "距离应为 1 到 {0} 的整数公里。"},
 	DateReversed:   {"The first date, {0}, is after the last, {1}.", "起始日期 {0} 晚于结束日期 {1}。"},
 }
+
+func chinese(lang string) bool { return strings.HasPrefix(strings.ToLower(lang), "zh") }
 
 // known lists names of one language, 0 for English and 1 for Chinese.
 func known[V any](names map[string]V, lang int) string {

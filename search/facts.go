@@ -2,6 +2,7 @@ package search
 
 import (
 	"fmt"
+	"math"
 	"time"
 )
 
@@ -56,7 +57,7 @@ type Span struct{ From, To time.Time }
 // Known reports that the span excludes anything and leaves something.
 func (s Span) Known() bool {
 	if s.From.IsZero() || s.To.IsZero() {
-		return s.From != s.To
+		return !s.From.IsZero() || !s.To.IsZero()
 	}
 	return s.From.UnixMilli() < s.To.UnixMilli()
 }
@@ -107,4 +108,80 @@ func isCode(s string) bool {
 		}
 	}
 	return s != "" && len(s) <= 12
+}
+
+// A Range are the whole numbers from First to Last, both included; none if Last is
+// less.
+type Range struct{ First, Last int64 }
+
+// Empty reports that there is no number in r.
+func (r Range) Empty() bool { return r.Last < r.First }
+
+// Meets reports whether a number is in both.
+func (r Range) Meets(s Range) bool {
+	return max(r.First, s.First) <= min(r.Last, s.Last)
+}
+
+// nothing is the Range of what is not known.
+func nothing() Range { return Range{First: 1, Last: 0} }
+
+// millis are the Unix milliseconds of a span; a zero end reaches to the end of numbers.
+func (s Span) millis() Range {
+	r := Range{math.MinInt64, math.MaxInt64}
+	if !s.From.IsZero() {
+		r.First = s.From.UnixMilli()
+	}
+	if !s.To.IsZero() {
+		r.Last = s.To.UnixMilli() - 1
+	}
+	return r
+}
+
+// Time is when that of which d speaks happened, in Unix milliseconds: at some of them.
+// Where nothing is known of it, it is the instant of d itself.
+func (d Doc) Time() Range {
+	if d.Facts.When.Known() {
+		return d.Facts.When.millis()
+	}
+	at := d.At.UnixMilli()
+	return Range{at, at}
+}
+
+// Born is when the child was born, in Unix milliseconds, empty where nothing is known.
+func (d Doc) Born() Range {
+	if d.Facts.Born.Known() {
+		return d.Facts.Born.millis()
+	}
+	return nothing()
+}
+
+// MaxAge is the highest age, in months; whoever is older counts as that old.
+const MaxAge = 150*12 - 1
+
+// Age is how old the child may have been at the Time of d, in whole months it had
+// lived, by the calendar of China. It is empty where the birth is not known or came
+// after that time.
+func (d Doc) Age() Range {
+	born, at := d.Born(), d.Time()
+	if born.Empty() || born.First > at.Last {
+		return nothing()
+	}
+	r := Range{0, MaxAge}
+	if born.Last != math.MaxInt64 && at.First != math.MinInt64 {
+		r.First = months(born.Last, at.First)
+	}
+	if born.First != math.MinInt64 && at.Last != math.MaxInt64 {
+		r.Last = months(born.First, at.Last)
+	}
+	return r
+}
+
+// months are those between two instants that are over, 0 … MaxAge.
+func months(from, to int64) int64 {
+	a, b := time.UnixMilli(from).UTC().Add(offset), time.UnixMilli(to).UTC().Add(offset)
+	n := int64(b.Year()-a.Year())*12 + int64(b.Month()-a.Month())
+	if b.Day() < a.Day() {
+		n--
+	}
+	return min(max(0, n), MaxAge)
 }

@@ -25,6 +25,22 @@ import (
 // field name behind a Chinese word, needs no space before it: 男孩地点:泉州.
 //
 // Words of nothing but punctuation are left out. An empty query accepts everything.
+//
+// The fields, with their Chinese names, and what they accept:
+//
+//	place 地点   a division and all below it, by name, pinyin or code; of a name that several
+//	            share, each; a name that is no division is looked for in the words of the place
+//	near 附近    a division and how far from its seat: near:广州,50km
+//	age 年龄     years lived, or months, at the time of the event: 3, 3..6, 6m..18m, 6个月
+//	born 出生    a birth: 2006, 2006-05, 2006..2008
+//	date 日期    the time of the event, else of the document: 2011, 2011-01..2011-02-10
+//	sex 性别     m or f
+//	source 来源, kind 类型, status 状态, has 有
+//
+// What is known of an event is often a range: three to five years, between two days, a
+// prefecture. A field accepts a document if what it asks for is possible, and one of
+// which nothing is known never; its minus accepts both what is impossible and what is
+// not known.
 
 // Limits of a query, on the text and on the tree made of it.
 const (
@@ -36,13 +52,18 @@ const (
 // fields are the names that may stand before a colon.
 var fields = map[string]string{
 	"place": "place", "地点": "place",
+	"near": "near", "附近": "near",
+	"age": "age", "年龄": "age",
+	"born": "born", "出生": "born",
 	"date": "date", "日期": "date",
+	"sex": "sex", "性别": "sex",
 	"source": "source", "来源": "source",
 	"kind": "kind", "类型": "kind",
 	"has": "has", "有": "has",
 	"status": "status", "状态": "status",
 }
 
+// values are what stands for itself behind a field; of status and source there are others.
 var values = map[string]map[string]Query{
 	"kind": {
 		"post": Kind(KindPost), "帖子": Kind(KindPost),
@@ -50,11 +71,25 @@ var values = map[string]map[string]Query{
 		"notice": Kind(KindNotice), "公告": Kind(KindNotice),
 	},
 	"has": {"photo": HasPhoto{}, "照片": HasPhoto{}},
+	"sex": {
+		"m": Sex(Male), "male": Sex(Male), "boy": Sex(Male), "男": Sex(Male), "男孩": Sex(Male), "男童": Sex(Male),
+		"f": Sex(Female), "female": Sex(Female), "girl": Sex(Female), "女": Sex(Female), "女孩": Sex(Female), "女童": Sex(Female),
+	},
+	"status": {
+		"open": Status("open"), "进行中": Status("open"),
+		"closed": Status("closed"), "已结案": Status("closed"),
+	},
 }
 
-// Parse reads a query. Any error is a *ParseError.
-func Parse(s string) (q Query, err error) {
-	p := &parser{src: []rune(s)}
+// Distances of near.
+const (
+	MaxKm     = 500
+	defaultKm = 50 // where none is written
+)
+
+// Parse reads a query. Any error is a *ParseError. Without d no place is a division.
+func Parse(s string, d Divisions) (q Query, err error) {
+	p := &parser{src: []rune(s), divisions: d}
 	defer func() {
 		if r := recover(); r != nil {
 			e, ok := r.(*ParseError)
@@ -87,9 +122,10 @@ func Parse(s string) (q Query, err error) {
 // A parser reads from src at pos. Its methods panic with the *ParseError that
 // Parse returns; a term that says nothing is a nil Query.
 type parser struct {
-	src   []rune
-	pos   int
-	terms int
+	src       []rune
+	divisions Divisions
+	pos       int
+	terms     int
 }
 
 func (p *parser) fail(offset int, code Code, args ...string) {
@@ -271,8 +307,8 @@ func (p *parser) value(name string, start int) Query {
 	switch c := p.at(from); {
 	case c == '"':
 		v = p.quoted()
-	case name == "date":
-		for p.dateRune(p.pos) {
+	case name == "date", name == "born", name == "age":
+		for p.rangeRune(name, p.pos) {
 			p.pos++
 		}
 		v = string(p.src[from:p.pos])
@@ -289,23 +325,138 @@ func (p *parser) value(name string, start int) Query {
 	p.count(start)
 	switch name {
 	case "place":
+		if codes := p.lookup(v); len(codes) > 0 {
+			return Within{Name: v, Codes: codes}
+		}
 		return Place(v)
-	case "source":
-		return Source(v)
-	case "status":
-		return Status(v)
+	case "near":
+		return p.near(v, from)
+	case "age":
+		return p.age(v, from)
+	case "born":
+		return Born(p.date(name, v, from))
 	case "date":
-		return p.date(v, from)
+		return p.date(name, v, from)
 	}
 	q, ok := values[name][fold(v)]
-	if !ok {
-		p.fail(from, ValueUnknown, name, v)
+	switch {
+	case ok:
+		return q
+	case name == "source":
+		return Source(v)
+	case name == "status":
+		return Status(v)
+	}
+	p.fail(from, ValueUnknown, name, v)
+	return nil
+}
+
+// lookup is the codes of what a name stands for.
+func (p *parser) lookup(name string) (codes []string) {
+	if p.divisions == nil {
+		return nil
+	}
+	for _, d := range p.divisions.Lookup(fold(name)) {
+		codes = append(codes, d.Code)
+	}
+	return codes
+}
+
+var nearPattern = regexp.MustCompile(`^(.*?)\s*(?:[,、;]\s*(\d+)\s*(?:km|公里|千米)?|(\d+)\s*(?:km|公里|千米))$`)
+
+// nearWeight is how many terms a near counts as: it asks for a thousand places.
+const nearWeight = 20
+
+func (p *parser) near(v string, from int) Query {
+	q := Near{Name: fold(v), Km: defaultKm}
+	if m := nearPattern.FindStringSubmatch(q.Name); m != nil {
+		n, err := strconv.Atoi(m[2] + m[3]) // one of them is empty
+		if err != nil || n < 1 || n > MaxKm {
+			p.fail(from, DistanceBad, strconv.Itoa(MaxKm))
+		}
+		q.Name, q.Km = m[1], n
+	}
+	if q.Around = p.lookup(q.Name); len(q.Around) == 0 {
+		p.fail(from, PlaceUnknown, q.Name)
+	}
+	for range nearWeight - 1 {
+		p.count(from)
+	}
+	for _, code := range q.Around {
+		q.Seats = append(q.Seats, p.divisions.Near(code, q.Km)...)
+	}
+	slices.Sort(q.Seats)
+	q.Seats = slices.Compact(q.Seats)
+	return q
+}
+
+var agePattern = regexp.MustCompile(`^(\d{1,4})(?:(岁|周岁|y|yr|yrs|year|years)|(个月|月|m|mo|month|months))?$`)
+
+// age reads an age or two of them with .. between, of which one may be missing.
+func (p *parser) age(s string, offset int) Query {
+	from, to, isRange := strings.Cut(dots(fold(s), "-"), "..")
+	if !isRange {
+		to = from
+	}
+	if from == "" && to == "" {
+		p.fail(offset, ValueMissing, "age")
+	}
+	lowest := agePattern.FindStringSubmatch(from)
+	highest := agePattern.FindStringSubmatch(to)
+	if from != "" && lowest == nil {
+		p.fail(offset, AgeBad, from)
+	}
+	if to != "" && highest == nil {
+		p.fail(offset, AgeBad, to)
+	}
+	var q Age
+	size := func(m []string) int {
+		if m[3] != "" {
+			return 1
+		}
+		return 12
+	}
+	if highest != nil {
+		n, _ := strconv.Atoi(highest[1]) // the pattern lets only digits through
+		if q.To = (n + 1) * size(highest); q.To > MaxAge+1 {
+			p.fail(offset, AgeBad, to)
+		}
+	}
+	if lowest != nil {
+		unit := lowest
+		if lowest[2]+lowest[3] == "" && highest != nil { // 6..18个月
+			unit = highest
+		}
+		n, _ := strconv.Atoi(lowest[1])
+		if q.From = n * size(unit); q.From > MaxAge {
+			p.fail(offset, AgeBad, from)
+		}
+	}
+	if q.To > 0 && q.From >= q.To {
+		p.fail(offset, AgeReversed, from, to)
 	}
 	return q
 }
 
-func (p *parser) dateRune(i int) bool {
+// dots writes what else may stand between two ends as two dots.
+func dots(s string, more ...string) string {
+	for _, to := range append(more, "~", "至", "到") {
+		s = strings.ReplaceAll(s, to, "..")
+	}
+	return s
+}
+
+// rangeRune reports whether what stands at i can be part of a date or an age.
+func (p *parser) rangeRune(name string, i int) bool {
 	c := p.at(i)
+	if name == "age" {
+		for _, r := range fold(string(c)) {
+			if c == 0 || !('0' <= r && r <= '9') && !('a' <= r && r <= 'z') && !strings.ContainsRune("-.~岁周个月至到", r) {
+				return false
+			}
+		}
+		return c != 0
+	}
 	return '0' <= c && c <= '9' || c != 0 && strings.ContainsRune("-/.~年月日号至到", c)
 }
 
@@ -313,12 +464,8 @@ var datePattern = regexp.MustCompile(`^([1-9]\d{3})(?:[-/.年](\d{1,2})(?:[-/.�
 
 // date reads a day, a month, a year, or two of these with .. between them, of which
 // one may be missing.
-func (p *parser) date(s string, offset int) Query {
-	s = strings.Map(syntax, s)
-	for _, to := range []string{"~", "至", "到"} {
-		s = strings.ReplaceAll(s, to, "..")
-	}
-	from, to, isRange := strings.Cut(s, "..")
+func (p *parser) date(field, s string, offset int) Date {
+	from, to, isRange := strings.Cut(dots(strings.Map(syntax, s)), "..")
 	if !isRange {
 		to = from
 	}
@@ -331,7 +478,7 @@ func (p *parser) date(s string, offset int) Query {
 		p.fail(offset, DateBad, to)
 	}
 	if from == "" && to == "" {
-		p.fail(offset, ValueMissing, "date")
+		p.fail(offset, ValueMissing, field)
 	}
 	if okFrom && okTo && !d.From.Before(d.To) {
 		p.fail(offset, DateReversed, from, to)

@@ -54,11 +54,11 @@ func TestParse(t *testing.T) {
 		{"a or !!!", Text("a")},
 		{"-(a b)", Not{And{Text("a"), Text("b")}}},
 		{"-(a) -(!!)", Not{Text("a")}},
-		{"place:泉州", Place("泉州")},
-		{"地点：泉州", Place("泉州")},
-		{"地点： 泉州", Place("泉州")},
-		{"男孩地点:泉州", And{Text("男孩"), Place("泉州")}},
-		{"男孩place:泉州", And{Text("男孩"), Place("泉州")}},
+		{"place:泉州", Within{"泉州", []string{"350500"}}},
+		{"地点：泉州", Within{"泉州", []string{"350500"}}},
+		{"地点： 泉州", Within{"泉州", []string{"350500"}}},
+		{"男孩地点:泉州", And{Text("男孩"), Within{"泉州", []string{"350500"}}}},
+		{"男孩place:泉州", And{Text("男孩"), Within{"泉州", []string{"350500"}}}},
 		{`PLACE:"福建 泉州"`, Place("福建 泉州")},
 		{"source:weibo 来源:“街拍 组”", And{Source("weibo"), Source("街拍 组")}},
 		{"status:open状态", Status("open状态")},
@@ -75,10 +75,44 @@ func TestParse(t *testing.T) {
 		{"date:2011-01-25..", Date{From: china(2011, 1, 25)}},
 		{"date:..2011-01-25", Date{To: china(2011, 1, 26)}},
 		{"date:2012-02-29", Date{china(2012, 2, 29), china(2012, 3, 1)}},
+		{"place:福建泉", Place("福建泉")},
+		{"地点：朝阳", Within{"朝阳", []string{"211300", "110105"}}},
+		{"地点:晋江男孩", Place("晋江男孩")},
+		{"place:JINJIANG 男孩", And{Within{"JINJIANG", []string{"350582"}}, Text("男孩")}},
+		{"place:“Jinjiang　City”", Within{"Jinjiang　City", []string{"350582"}}},
+		{"place:３５０５８２", Within{"３５０５８２", []string{"350582"}}},
+		{"near:晋江,10km", Near{"晋江", 10, []string{"350582"}, []string{"350500", "350503", "350582"}}},
+		{"附近：晋江，10公里 男孩", And{Near{"晋江", 10, []string{"350582"}, []string{"350500", "350503", "350582"}}, Text("男孩")}},
+		{"附近:晋江10千米", Near{"晋江", 10, []string{"350582"}, []string{"350500", "350503", "350582"}}},
+		{`near:"Jinjiang City, 10"`, Near{"jinjiang city", 10, []string{"350582"}, []string{"350500", "350503", "350582"}}},
+		{"near:辽宁", Near{"辽宁", 50, []string{"210000"}, []string{"210000", "211300"}}},
+		{"near:350582,10km", Near{"350582", 10, []string{"350582"}, []string{"350500", "350503", "350582"}}},
+		{"age:3", Age{36, 48}},
+		{"年龄：３岁男孩", And{Age{36, 48}, Text("男孩")}},
+		{"age:3..6", Age{36, 84}},
+		{"age:3-6", Age{36, 84}},
+		{"年龄:3到6周岁", Age{36, 84}},
+		{"age:3～6", Age{36, 84}},
+		{"age:..6", Age{0, 84}},
+		{"age:0", Age{0, 12}},
+		{"age:0..", Age{}},
+		{"age:16..", Age{From: 192}},
+		{"age:6m", Age{6, 7}},
+		{"年龄:6个月", Age{6, 7}},
+		{"年龄:6..18个月", Age{6, 19}},
+		{"age:6months..2", Age{6, 36}},
+		{"age:18m..", Age{From: 18}},
+		{"age:149", Age{1788, 1800}},
+		{"born:2006", Born{china(2006, 1, 1), china(2007, 1, 1)}},
+		{"出生：2006至2008男孩", And{Born{china(2006, 1, 1), china(2009, 1, 1)}, Text("男孩")}},
+		{"born:2006-05..", Born{From: china(2006, 5, 1)}},
+		{"sex:m 性别：女", And{Sex("m"), Sex("f")}},
+		{"性别:男孩 sex:GIRL", And{Sex("m"), Sex("f")}},
+		{"状态:进行中", Status("open")},
 		{"10:30 https://example.org/a", And{Text("10:30"), Text("https://example.org/a")}},
 		{"🙏", Text("🙏")},
 	} {
-		got, err := Parse(tt.in)
+		got, err := Parse(tt.in, country())
 		if err != nil {
 			t.Errorf("Parse(%q): %v", tt.in, err)
 			continue
@@ -86,7 +120,7 @@ func TestParse(t *testing.T) {
 		if d := cmp.Diff(tt.want, got); d != "" {
 			t.Errorf("Parse(%q) (-want +got):\n%s", tt.in, d)
 		}
-		again, err := Parse(got.String())
+		again, err := Parse(got.String(), country())
 		if err != nil {
 			t.Errorf("Parse(%q) of %q: %v", got.String(), tt.in, err)
 		} else if d := cmp.Diff(got, again); d != "" {
@@ -112,8 +146,24 @@ func TestParseErrorsNameTheCharacterInBothLanguages(t *testing.T) {
 		{"a or", 4, OrRight, "After"},
 		{"(a or ) b", 6, OrRight, "After"},
 		{"？！", 0, NothingToFind, "letter"},
-		{"男孩 颜色:红", 3, FieldUnknown, "date, has, kind, place, source, status"},
-		{"near:泉州", 0, FieldUnknown, "near"},
+		{"男孩 颜色:红", 3, FieldUnknown, "age, born, date, has, kind, near, place, sex, source, status"},
+		{"远:泉州", 0, FieldUnknown, "远"},
+		{"near:泉洲,50km", 5, PlaceUnknown, "泉洲"},
+		{"near:,50km", 5, PlaceUnknown, ""},
+		{"near:泉州,0km", 5, DistanceBad, "1 to 500"},
+		{"附近:泉州，501公里", 3, DistanceBad, "1 to 500"},
+		{"near:", 5, ValueMissing, "near"},
+		{strings.Repeat("near:泉州 ", 11), 80, TooManyTerms, "200"},
+		{"age:三", 4, AgeBad, "三"},
+		{"age:3d", 4, AgeBad, "3d"},
+		{"age:150", 4, AgeBad, "150"},
+		{"age:99999", 4, AgeBad, "99999"},
+		{"age:..", 4, ValueMissing, "age"},
+		{"男 age:6..3", 6, AgeReversed, "6"},
+		{"born:soon", 5, DateBad, "soon"},
+		{"born:2008..2006", 5, DateReversed, "2008"},
+		{"born:..", 5, ValueMissing, "born"},
+		{"sex:x", 4, ValueUnknown, "boy, f, female"},
 		{"没有:照片", 0, FieldUnknown, "没有"},
 		{"place:", 6, ValueMissing, "place"},
 		{"地点:（泉州）", 3, ValueMissing, "place"},
@@ -133,7 +183,7 @@ func TestParseErrorsNameTheCharacterInBothLanguages(t *testing.T) {
 		{strings.Repeat("-", 1999) + "a", 12, TooDeep, "12"},
 		{strings.Repeat("a-b ", 400) + "c", 800, TooManyTerms, "200"},
 	} {
-		_, err := Parse(tt.in)
+		_, err := Parse(tt.in, country())
 		var pe *ParseError
 		if !errors.As(err, &pe) {
 			t.Errorf("Parse(%.40q) = %v, want a ParseError", tt.in, err)
@@ -153,11 +203,11 @@ func TestParseErrorsNameTheCharacterInBothLanguages(t *testing.T) {
 }
 
 func TestChineseErrorsNameChineseFields(t *testing.T) {
-	_, err := Parse("颜色:红")
-	if got := err.(*ParseError).Message("zh"); !strings.Contains(got, "可用的字段：地点、日期、有、来源、状态、类型") {
+	_, err := Parse("颜色:红", nil)
+	if got := err.(*ParseError).Message("zh"); !strings.Contains(got, "可用的字段：出生、地点、年龄、性别、日期、有、来源、状态、类型、附近") {
 		t.Error(got)
 	}
-	_, err = Parse("kind:人")
+	_, err = Parse("kind:人", nil)
 	if got := err.(*ParseError).Message("zh"); got != "“类型：”不能是“人”。可以是：公告、帖子、登记。" {
 		t.Error(got)
 	}
@@ -165,8 +215,8 @@ func TestChineseErrorsNameChineseFields(t *testing.T) {
 
 func TestWhatIsSavedCanBeReadAgainHoweverLong(t *testing.T) {
 	// Each 或 grows by three characters in the canonical form.
-	if q, err := Parse(strings.Repeat("寻找孩子地点泉州天安门或", 166) + "子"); err == nil {
-		if _, err := Parse(q.String()); err != nil {
+	if q, err := Parse(strings.Repeat("寻找孩子地点泉州天安门或", 166)+"子", nil); err == nil {
+		if _, err := Parse(q.String(), nil); err != nil {
 			t.Error(err)
 		}
 	} else if err.(*ParseError).Code != TooLong {
@@ -178,11 +228,12 @@ func FuzzParse(f *testing.F) {
 	for _, s := range []string{
 		`男孩 -"左脸 胎记" (泉州 或 晋江)`, "地点：泉州日期:2011-01-25..", "a or -(b --c)", "有:照片 类型:登记", "他或许在或多或少",
 		"kind:post status:“open”", "10:30 http://a/b", "--－（x）", "date:2011年1月至2012年", "\u200b-\x00\"\xff\"", "or or or", "source:\"a\u034fb\"",
+		"附近：“Quanzhou City，50公里”年龄:6..18个月", "born:2006..2008 sex:男 place:朝阳", "age:3-6岁 near:350500", "near:\"a\u2033,3\"",
 	} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		q, err := Parse(s)
+		q, err := Parse(s, country())
 		if err != nil {
 			e := err.(*ParseError)
 			if e.Offset < 0 || e.Offset > len([]rune(s)) || e.Message("zh") == "" {
@@ -190,7 +241,7 @@ func FuzzParse(f *testing.F) {
 			}
 			return
 		}
-		again, err := Parse(q.String())
+		again, err := Parse(q.String(), country())
 		if err != nil {
 			t.Fatalf("Parse(%q) gives %q, which is refused: %v", s, q, err)
 		}

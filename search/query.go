@@ -2,6 +2,9 @@ package search
 
 import (
 	"fmt"
+	"math"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -28,8 +31,37 @@ type Not struct{ Query Query }
 // one after the other. Text without tokens accepts everything; Parse makes none.
 type Text string
 
-// Place is like Text, in the place of a document.
+// Place is like Text, in the place of a document as it was written. Parse makes it of
+// a place that is no division.
 type Place string
+
+// Within accepts documents with a Spot in one of the divisions, at any depth.
+type Within struct {
+	Name  string // as asked for
+	Codes []string
+}
+
+// Near accepts documents with a Spot in one of the divisions Around, at any depth,
+// or whose finest known division is one of Seats: where only the province is known,
+// nothing is near.
+type Near struct {
+	Name   string // as asked for
+	Km     int
+	Around []string
+	Seats  []string
+}
+
+// Age accepts documents of a child that may have been at least From and less than To
+// months old at the time of the document, that of the event if that is known. To is
+// open if zero.
+type Age struct{ From, To int }
+
+// Born accepts documents of a child that may have been born then. The ends are those
+// of Date.
+type Born struct{ From, To time.Time }
+
+// Sex accepts documents of a child of that sex.
+type Sex string
 
 // Source accepts documents whose source is the same but for width and case.
 type Source string
@@ -43,8 +75,9 @@ type Kind string
 // HasPhoto accepts documents with at least one photo.
 type HasPhoto struct{}
 
-// Date accepts documents whose time is at or after From and before To; a zero
-// time leaves that end open. Days begin at midnight in China (UTC+8, which has
+// Date accepts documents of an event that may have been at or after From and before
+// To, or, where no time of an event is known, that were written then; a zero time
+// leaves that end open. Days begin at midnight in China (UTC+8, which has
 // had no summer time since 1991), whatever zone the reader is in: From and To made
 // by Parse are such midnights.
 type Date struct{ From, To time.Time }
@@ -54,6 +87,11 @@ func (Or) query()       {}
 func (Not) query()      {}
 func (Text) query()     {}
 func (Place) query()    {}
+func (Within) query()   {}
+func (Near) query()     {}
+func (Age) query()      {}
+func (Born) query()     {}
+func (Sex) query()      {}
 func (Source) query()   {}
 func (Status) query()   {}
 func (Kind) query()     {}
@@ -64,6 +102,10 @@ func (q And) String() string    { return join(q, " ", func(p Query) bool { _, or
 func (q Or) String() string     { return join(q, " or ", func(Query) bool { return false }) }
 func (q Text) String() string   { return quote(string(q)) }
 func (q Place) String() string  { return "place:" + quote(string(q)) }
+func (q Within) String() string { return "place:" + quote(q.Name) }
+func (q Born) String() string   { return "born:" + dates(q.From, q.To) }
+func (q Sex) String() string    { return "sex:" + string(q) }
+func (q Date) String() string   { return "date:" + dates(q.From, q.To) }
 func (q Source) String() string { return "source:" + quote(string(q)) }
 func (q Status) String() string { return "status:" + quote(string(q)) }
 func (q Kind) String() string   { return "kind:" + string(q) }
@@ -77,21 +119,48 @@ func (q Not) String() string {
 	return "-" + q.Query.String()
 }
 
-func (q Date) String() string {
-	from, to := day(q.From), day(q.To.AddDate(0, 0, -1))
-	switch {
-	case q.From.IsZero():
-		return "date:.." + to
-	case q.To.IsZero():
-		return "date:" + from + ".."
-	case from == to:
-		return "date:" + from
-	case from[4:] == "-01-01" && to == from[:4]+"-12-31":
-		return "date:" + from[:4]
-	case from[7:] == "-01" && q.From.Add(offset).AddDate(0, 1, 0).Equal(q.To.Add(offset)):
-		return "date:" + from[:7]
+func (q Near) String() string {
+	distance := fmt.Sprintf(",%dkm", q.Km)
+	if name := quote(q.Name); name == q.Name {
+		return "near:" + name + distance
 	}
-	return "date:" + from + ".." + to
+	return "near:" + quote(q.Name+distance)
+}
+
+func (q Age) String() string {
+	from, to, unit := "", "", "m"
+	if q.From%12 == 0 && q.To%12 == 0 {
+		unit = ""
+	}
+	size := map[string]int{"m": 1, "": 12}[unit]
+	if q.From > 0 || q.To == 0 {
+		from = strconv.Itoa(q.From/size) + unit
+	}
+	if q.To > 0 {
+		to = strconv.Itoa(q.To/size-1) + unit
+	}
+	if q.To-q.From == size {
+		return "age:" + to
+	}
+	return "age:" + from + ".." + to
+}
+
+// dates writes the days from From up to To.
+func dates(begin, end time.Time) string {
+	from, to := day(begin), day(end.AddDate(0, 0, -1))
+	switch {
+	case begin.IsZero():
+		return ".." + to
+	case end.IsZero():
+		return from + ".."
+	case from == to:
+		return from
+	case from[4:] == "-01-01" && to == from[:4]+"-12-31":
+		return from[:4]
+	case from[7:] == "-01" && begin.Add(offset).AddDate(0, 1, 0).Equal(end.Add(offset)):
+		return from[:7]
+	}
+	return from + ".." + to
 }
 
 // offset is the time of China, east of UTC.
@@ -172,6 +241,16 @@ func (s *Subject) Match(q Query) bool {
 	case Place:
 		_, part := Tokens(string(q))
 		return contains(s.place, part)
+	case Within:
+		return s.spot(q.Codes, nil)
+	case Near:
+		return s.spot(q.Around, q.Seats)
+	case Age:
+		return s.doc.Age().Meets(q.Range())
+	case Born:
+		return s.doc.Born().Meets(q.Range())
+	case Sex:
+		return q != "" && string(q) == s.doc.Facts.Sex
 	case Source:
 		return Same(string(q), s.doc.Source)
 	case Status:
@@ -181,10 +260,31 @@ func (s *Subject) Match(q Query) bool {
 	case HasPhoto:
 		return len(s.doc.Photos) > 0
 	case Date:
-		at := s.doc.At.UnixMilli()
-		return (q.From.IsZero() || at >= q.From.UnixMilli()) && (q.To.IsZero() || at < q.To.UnixMilli())
+		return s.doc.Time().Meets(q.Range())
 	}
 	panic(fmt.Sprintf("search: query of type %T", q))
+}
+
+// spot reports whether a place is in one of the divisions, or its finest one of seats.
+func (s *Subject) spot(in, seats []string) bool {
+	return slices.ContainsFunc(s.doc.Facts.Places, func(p Spot) bool {
+		return slices.ContainsFunc(p.Path, func(code string) bool { return slices.Contains(in, code) }) ||
+			slices.Contains(seats, p.Path[len(p.Path)-1])
+	})
+}
+
+// Range are the Unix milliseconds that q asks for.
+func (q Date) Range() Range { return Span(q).millis() }
+
+// Range are the Unix milliseconds that q asks for.
+func (q Born) Range() Range { return Span(q).millis() }
+
+// Range are the months that q asks for.
+func (q Age) Range() Range {
+	if q.To == 0 {
+		return Range{int64(q.From), math.MaxInt64}
+	}
+	return Range{int64(q.From), int64(q.To) - 1}
 }
 
 // Same reports whether two names of a source or status are one.

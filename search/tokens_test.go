@@ -111,7 +111,7 @@ func TestMatch(t *testing.T) {
 
 func matches(t *testing.T, s string, d Doc) bool {
 	t.Helper()
-	q, err := Parse(s)
+	q, err := Parse(s, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -164,6 +164,16 @@ func Lookup(code string) *Division {
 	return nil
 }
 
+// All lists every division, in the order of their codes.
+func All() []*Division {
+	a := china()
+	list := make([]*Division, len(a.all))
+	for i := range a.all {
+		list[i] = &a.all[i]
+	}
+	return list
+}
+
 // Named lists the divisions a name may mean, current ones first: full or short
 // in Chinese of either script (广州市, 廣州), in pinyin or English ("Tianhe
 // District"), or a code. Use it for what a person asks for: a name stands for

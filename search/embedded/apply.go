@@ -105,9 +105,10 @@ func prepare(ctx context.Context, db *sql.DB) (s statements, err error) {
 		to   **sql.Stmt
 		text string
 	}{
-		{&s.old, `SELECT row, at, kind, source, status, photos, prints, features, place, text FROM docs WHERE id = $1`},
+		{&s.old, `SELECT row, at, kind, source, status, photos, prints, features, place, text, time0, time1, born0, born1, age0, age1, sex, spots FROM docs WHERE id = $1`},
 		{&s.slot, `SELECT coalesce(max(row) + 1, $1) FROM docs WHERE row BETWEEN $1 AND $2`},
-		{&s.insert, `INSERT INTO docs (row, id, at, kind, source, status, photos, prints, features, place, text) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`},
+		{&s.insert, `INSERT INTO docs (row, id, at, kind, source, status, photos, prints, features, place, text, time0, time1, born0, born1, age0, age1, sex, spots)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)`},
 		{&s.drop, `DELETE FROM docs WHERE row = $1`},
 		{&s.index, `INSERT INTO terms (rowid, words, singles, place, facts) VALUES ($1, $2, $3, $4, $5)`},
 		{&s.unindex, `INSERT INTO terms (terms, rowid, words, singles, place, facts) VALUES ('delete', $1, $2, $3, $4, $5)`},
@@ -152,13 +153,16 @@ func (c *change) exec(ctx context.Context, s *sql.Stmt, args ...any) error {
 type stored struct {
 	row, at, photos, prints, features  int64
 	kind, source, status, place, words string
+	time, born, age                    search.Range
+	sex, spots                         string
 }
 
 // remove forgets a document but for its pictures, and returns what it was, nil if
 // there was none.
 func (c *change) remove(ctx context.Context, id string) (*stored, error) {
 	var s stored
-	err := c.tx.StmtContext(ctx, c.stmt.old).QueryRowContext(ctx, id).Scan(&s.row, &s.at, &s.kind, &s.source, &s.status, &s.photos, &s.prints, &s.features, &s.place, &s.words)
+	err := c.tx.StmtContext(ctx, c.stmt.old).QueryRowContext(ctx, id).Scan(&s.row, &s.at, &s.kind, &s.source, &s.status, &s.photos, &s.prints, &s.features, &s.place, &s.words,
+		&s.time.First, &s.time.Last, &s.born.First, &s.born.Last, &s.age.First, &s.age.Last, &s.sex, &s.spots)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
 	}
@@ -191,7 +195,8 @@ func (c *change) put(ctx context.Context, d search.Doc) error {
 	if err != nil {
 		return err
 	}
-	s := stored{at: d.At.UnixMilli(), photos: int64(len(d.Photos)), kind: d.Kind, source: d.Source, status: d.Status, place: d.Place, words: d.Text}
+	s := stored{at: d.At.UnixMilli(), photos: int64(len(d.Photos)), kind: d.Kind, source: d.Source, status: d.Status, place: d.Place, words: d.Text,
+		time: d.Time(), born: d.Born(), age: d.Age(), sex: d.Facts.Sex, spots: spots(d.Facts.Places)}
 	first, last := firstRow(s.at), lastRow(s.at)
 	if old != nil && first <= old.row && old.row <= last {
 		s.row = old.row
@@ -218,7 +223,8 @@ func (c *change) put(ctx context.Context, d search.Doc) error {
 		}
 		c.touched = true
 	}
-	if err := c.exec(ctx, c.stmt.insert, s.row, d.ID, s.at, s.kind, s.source, s.status, s.photos, s.prints, s.features, s.place, s.words); err != nil {
+	if err := c.exec(ctx, c.stmt.insert, s.row, d.ID, s.at, s.kind, s.source, s.status, s.photos, s.prints, s.features, s.place, s.words,
+		s.time.First, s.time.Last, s.born.First, s.born.Last, s.age.First, s.age.Last, s.sex, s.spots); err != nil {
 		return err
 	}
 	c.docs, c.photos, c.prints = c.docs+1, c.photos+s.photos, c.prints+s.prints
@@ -233,6 +239,13 @@ func (c *change) terms(ctx context.Context, do *sql.Stmt, s stored) error {
 	if s.photos > 0 {
 		facts = append(facts, factPhoto)
 	}
+	facts = append(facts, spotFacts(s.spots)...)
+	if s.sex != "" {
+		facts = append(facts, sexFact(s.sex))
+	}
+	facts = append(facts, times().words(s.time)...)
+	facts = append(facts, births().words(s.born)...)
+	facts = append(facts, ages().words(s.age)...)
 	return c.exec(ctx, do, s.row, spaced(words), spaced(singles), spaced(place), spaced(facts))
 }
 
@@ -249,6 +262,32 @@ const (
 func sourceFact(s string) string { return "s" + hex.EncodeToString([]byte(search.Name(s))) }
 func statusFact(s string) string { return "t" + hex.EncodeToString([]byte(search.Name(s))) }
 func kindFact(s string) string   { return "k" + hex.EncodeToString([]byte(s)) }
+
+func sexFact(s string) string     { return "sex" + s }
+func spotFact(code string) string { return "p" + code }
+func seatFact(code string) string { return "q" + code } // the finest that is known
+
+// spots writes the paths of places, one after the other.
+func spots(places []search.Spot) string {
+	var paths []string
+	for _, p := range places {
+		paths = append(paths, strings.Join(p.Path, "/"))
+	}
+	slices.Sort(paths)
+	return spaced(slices.Compact(paths))
+}
+
+func spotFacts(spots string) (facts []string) {
+	for path := range strings.FieldsSeq(spots) {
+		codes := strings.Split(path, "/")
+		for _, code := range codes {
+			facts = append(facts, spotFact(code))
+		}
+		facts = append(facts, seatFact(codes[len(codes)-1]))
+	}
+	slices.Sort(facts)
+	return slices.Compact(facts)
+}
 
 // distinct sorts ids and leaves each once.
 func distinct(ids []int64) []int64 {

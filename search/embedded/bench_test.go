@@ -71,7 +71,7 @@ func BenchmarkFind(b *testing.B) {
 		{"everything", ""},
 	} {
 		b.Run(bb.name, func(b *testing.B) {
-			q, err := search.Parse(bb.query)
+			q, err := search.Parse(bb.query, nil)
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -27,12 +27,12 @@ func (x *Index) find(ctx context.Context, pl plan, p search.Page) (r search.Resu
 	}
 	defer tx.Rollback() // it only reads
 	if p.Count > 0 {
-		text, args := pl.sql(`1`, pl.rows)
+		text, args := pl.sql(`1`, everything())
 		if err := tx.QueryRowContext(ctx, `SELECT count(*) FROM (`+text+` LIMIT ?)`, append(args, p.Count)...).Scan(&r.Total); err != nil {
 			return r, err
 		}
 	}
-	rows := pl.rows
+	rows := everything()
 	if !p.After.IsZero() {
 		rows.last = min(rows.last, lastRow(p.After.At.UnixMilli()))
 	}
@@ -69,11 +69,10 @@ func (x *Index) find(ctx context.Context, pl plan, p search.Page) (r search.Resu
 	return r, nil
 }
 
-// A plan is a query as one FTS5 expression, the rows its dates allow, and as SQL
-// what an expression cannot say: dates.
+// A plan is a query as an FTS5 expression of which the answer is a part, and as SQL what
+// the expression leaves open: the ends of ranges.
 type plan struct {
 	match string
-	rows  span
 	where []string
 	args  []any
 }
@@ -85,44 +84,38 @@ func (pl plan) sql(columns string, rows span) (string, []any) {
 }
 
 func compile(q search.Query) plan {
-	pl := plan{rows: everything()}
+	var pl plan
 	parts, ok := q.(search.And)
 	if !ok && q != nil {
 		parts = search.And{q}
 	}
-	var words search.And
 	for _, part := range parts {
-		if !dated(part) {
-			words = append(words, part)
-			continue
+		if ranged(part) {
+			pl.where = append(pl.where, pl.predicate(part))
 		}
-		if d, ok := part.(search.Date); ok {
-			pl.rows = pl.rows.within(d)
-		}
-		pl.where = append(pl.where, pl.predicate(part))
 	}
-	pl.match = expression(words)
+	pl.match = expression(parts)
 	return pl
 }
 
-// dated reports whether there is a date in q.
-func dated(q search.Query) bool {
+// ranged reports whether there is a range in q.
+func ranged(q search.Query) bool {
 	switch q := q.(type) {
-	case search.Date:
+	case search.Date, search.Born, search.Age:
 		return true
 	case search.Not:
-		return dated(q.Query)
+		return ranged(q.Query)
 	case search.And:
-		return slices.ContainsFunc(q, dated)
+		return slices.ContainsFunc(q, ranged)
 	case search.Or:
-		return slices.ContainsFunc(q, dated)
+		return slices.ContainsFunc(q, ranged)
 	}
 	return false
 }
 
 // predicate is q as an SQL expression.
 func (pl *plan) predicate(q search.Query) string {
-	if !dated(q) {
+	if !ranged(q) {
 		pl.args = append(pl.args, expression(q))
 		return `docs.row IN (SELECT rowid FROM terms WHERE terms MATCH ?)`
 	}
@@ -133,6 +126,13 @@ func (pl *plan) predicate(q search.Query) string {
 		}
 		return `(` + strings.Join(texts, operator) + `)`
 	}
+	meets := func(column string, r search.Range) string {
+		if r.Empty() {
+			return `false`
+		}
+		pl.args = append(pl.args, r.Last, r.First)
+		return strings.ReplaceAll(`(docs.X0 <= docs.X1 AND docs.X0 <= ? AND docs.X1 >= ?)`, `X`, column)
+	}
 	switch q := q.(type) {
 	case search.And:
 		return all(q, ` AND `)
@@ -140,30 +140,29 @@ func (pl *plan) predicate(q search.Query) string {
 		return all(q, ` OR `)
 	case search.Not:
 		return `NOT ` + pl.predicate(q.Query)
+	case search.Date:
+		return meets(`time`, q.Range())
+	case search.Born:
+		return meets(`born`, q.Range())
+	case search.Age:
+		return meets(`age`, q.Range())
 	}
-	text := `(true`
-	d := q.(search.Date)
-	if !d.From.IsZero() {
-		text += ` AND docs.at >= ?`
-		pl.args = append(pl.args, d.From.UnixMilli())
-	}
-	if !d.To.IsZero() {
-		text += ` AND docs.at < ?`
-		pl.args = append(pl.args, d.To.UnixMilli())
-	}
-	return text + `)`
+	panic(fmt.Sprintf("embedded: range of type %T", q))
 }
 
-// expression is q, which has no dates, in the language of FTS5.
+// expression is q in the language of FTS5, where a range is one of the words of its
+// ladder: it accepts what q accepts, and exactly that if there is no range in q.
 func expression(q search.Query) string {
 	switch q := q.(type) {
 	case search.And:
 		var with, without []string
 		for _, p := range q {
-			if not, ok := p.(search.Not); ok {
-				without = append(without, expression(not.Query))
-			} else {
+			not, ok := p.(search.Not)
+			switch {
+			case !ok:
 				with = append(with, expression(p))
+			case !ranged(not.Query): // of too many, too many must not be taken away
+				without = append(without, expression(not.Query))
 			}
 		}
 		if len(with) == 0 {
@@ -190,6 +189,18 @@ func expression(q search.Query) string {
 	case search.Place:
 		_, singles := search.Tokens(string(q))
 		return phrase("place", singles...)
+	case search.Within:
+		return one(q.Codes, spotFact)
+	case search.Near:
+		return group([]string{one(q.Around, spotFact), one(q.Seats, seatFact)}, " OR ")
+	case search.Date:
+		return one(times().query(q.Range()), nil)
+	case search.Born:
+		return one(births().query(q.Range()), nil)
+	case search.Age:
+		return one(ages().query(q.Range()), nil)
+	case search.Sex:
+		return phrase("facts", sexFact(string(q)))
 	case search.Source:
 		return phrase("facts", sourceFact(string(q)))
 	case search.Status:
@@ -200,6 +211,21 @@ func expression(q search.Query) string {
 		return phrase("facts", factPhoto)
 	}
 	panic(fmt.Sprintf("embedded: query of type %T", q))
+}
+
+// one asks for one of some facts.
+func one(facts []string, word func(string) string) string {
+	texts := make([]string, 0, len(facts))
+	for _, f := range facts {
+		if word != nil {
+			f = word(f)
+		}
+		texts = append(texts, phrase("facts", f))
+	}
+	if len(texts) == 0 {
+		return phrase("facts", factNone)
+	}
+	return group(texts, " OR ")
 }
 
 // text asks for the pairs of Chinese characters where that is the same as asking

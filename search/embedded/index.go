@@ -43,7 +43,7 @@ var (
 
 const (
 	application = 0x78756e71 // "xunq", in the header of the file
-	version     = 2
+	version     = 3
 )
 
 // An Index is a search.Index in a file.
@@ -164,7 +164,12 @@ CREATE TABLE docs (
 	prints INTEGER NOT NULL,             -- how many
 	features INTEGER NOT NULL,           -- how many
 	place  TEXT    NOT NULL,
-	text   TEXT    NOT NULL
+	text   TEXT    NOT NULL,
+	time0 INTEGER NOT NULL, time1 INTEGER NOT NULL, -- search.Doc's ranges
+	born0 INTEGER NOT NULL, born1 INTEGER NOT NULL,
+	age0  INTEGER NOT NULL, age1  INTEGER NOT NULL,
+	sex   TEXT    NOT NULL,
+	spots TEXT    NOT NULL               -- paths, such as 350000/350500
 );
 CREATE TABLE prints (
 	doc   INTEGER NOT NULL,

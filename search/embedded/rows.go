@@ -1,10 +1,6 @@
 package embedded
 
-import (
-	"time"
-
-	"xunqin/search"
-)
+import "time"
 
 // The row number of a document is the quarter of an hour of its time, and below that
 // a slot. Documents of one quarter stand in the order in which they came, and are
@@ -26,19 +22,9 @@ func firstRow(ms int64) int64 {
 
 func lastRow(ms int64) int64 { return firstRow(ms) | slotMask }
 
-// A span is the rows in which documents of a Date can be.
+// A span is a part of the rows.
 type span struct{ first, last int64 }
 
 func everything() span { return span{-lastStep << slotBits, lastStep<<slotBits | slotMask} }
-
-func (s span) within(d search.Date) span {
-	if !d.From.IsZero() {
-		s.first = max(s.first, firstRow(d.From.UnixMilli()))
-	}
-	if !d.To.IsZero() {
-		s.last = min(s.last, lastRow(d.To.UnixMilli()))
-	}
-	return s
-}
 
 func timeOf(ms int64) time.Time { return time.UnixMilli(ms).UTC() }

@@ -31,6 +31,7 @@ func instant() *rapid.Generator[time.Time] {
 	return rapid.OneOf(
 		rapid.Map(rapid.IntRange(-2000, 2000), func(ms int) time.Time { return at(0).Add(time.Duration(ms) * time.Millisecond) }),
 		rapid.Map(rapid.IntRange(-3, 3), at),
+		rapid.Map(rapid.IntRange(0, 8000), func(days int) time.Time { return at(0).AddDate(0, 0, -days) }),
 		rapid.Map(rapid.IntRange(1, 9999), func(y int) time.Time { return time.Date(y, 1, 1, 0, 0, 0, 0, time.UTC) }),
 		rapid.Just(time.Time{}),
 	)
@@ -52,8 +53,45 @@ func document() *rapid.Generator[search.Doc] {
 			Place:  text().Draw(t, "place"),
 			At:     instant().Draw(t, "at"),
 			Photos: make([]search.PhotoRef, rapid.IntRange(0, 1).Draw(t, "photos")),
+			Facts:  known().Draw(t, "facts"),
 		}
 	})
+}
+
+// span is often empty or open.
+func span() *rapid.Generator[search.Span] {
+	return rapid.Custom(func(t *rapid.T) search.Span {
+		s := search.Span{From: instant().Draw(t, "from"), To: instant().Draw(t, "to")}
+		if rapid.Bool().Draw(t, "near") { // to a month of the end
+			s.From = s.To.Add(-time.Duration(rapid.IntRange(0, 800).Draw(t, "hours")) * time.Hour)
+		}
+		return s
+	})
+}
+
+func known() *rapid.Generator[search.Facts] {
+	return rapid.Custom(func(t *rapid.T) search.Facts {
+		if rapid.IntRange(0, 3).Draw(t, "any") == 0 {
+			return search.Facts{}
+		}
+		spot := rapid.Custom(func(t *rapid.T) search.Spot {
+			return search.Spot{
+				Path:  rapid.SampledFrom(paths).Draw(t, "path"),
+				Grade: rapid.SampledFrom([]search.Grade{search.Sure, search.Likely, search.Possible}).Draw(t, "grade"),
+				Role:  rapid.SampledFrom([]search.Role{search.Seen, search.Lost, ""}).Draw(t, "role"),
+			}
+		})
+		return search.Facts{
+			Places: rapid.SliceOfN(spot, 0, 2).Draw(t, "places"),
+			When:   span().Draw(t, "when"),
+			Born:   span().Draw(t, "born"),
+			Sex:    rapid.SampledFrom([]string{search.Male, search.Female, ""}).Draw(t, "sex"),
+		}
+	})
+}
+
+func codes() *rapid.Generator[[]string] {
+	return rapid.SliceOfN(rapid.Map(rapid.SampledFrom(paths), func(p []string) string { return p[len(p)-1] }), 0, 2)
 }
 
 // query asks for parts of the documents as often as for anything.
@@ -67,8 +105,9 @@ func query(docs []search.Doc, depth int) *rapid.Generator[search.Query] {
 		i := rapid.IntRange(0, len(r)).Draw(t, "from")
 		return string(r[i:min(len(r), i+rapid.IntRange(1, 4).Draw(t, "length"))])
 	})
+	months := rapid.OneOf(rapid.IntRange(0, 40), rapid.IntRange(0, 2500))
 	leaf := rapid.Custom(func(t *rapid.T) search.Query {
-		switch rapid.IntRange(0, 9).Draw(t, "leaf") {
+		switch rapid.IntRange(0, 15).Draw(t, "leaf") {
 		case 0:
 			return search.Place(part.Draw(t, "place"))
 		case 1:
@@ -80,7 +119,17 @@ func query(docs []search.Doc, depth int) *rapid.Generator[search.Query] {
 		case 4:
 			return search.HasPhoto{}
 		case 5:
-			return search.Date{From: instant().Draw(t, "from"), To: instant().Draw(t, "to")}
+			return search.Date(span().Draw(t, "date"))
+		case 6:
+			return search.Born(span().Draw(t, "birth"))
+		case 7, 8:
+			return search.Age{From: months.Draw(t, "youngest"), To: months.Draw(t, "eldest")}
+		case 9:
+			return search.Within{Codes: codes().Draw(t, "codes")}
+		case 10:
+			return search.Near{Around: codes().Draw(t, "around"), Seats: codes().Draw(t, "seats")}
+		case 11:
+			return search.Sex(rapid.SampledFrom([]string{search.Male, search.Female, "", "x"}).Draw(t, "sex"))
 		}
 		return search.Text(part.Draw(t, "text"))
 	})

@@ -77,7 +77,7 @@ func (c *searchCmd) run(ctx context.Context, e *Env, a *app.App) error {
 		groups, reports, out.Behind, out.Matchable = ans.Groups, ans.Reports, ans.Behind, &ans.Matchable
 		out.Total = len(groups) + len(reports)
 	} else {
-		q, err := search.Parse(strings.Join(c.Words, " "))
+		q, err := search.Parse(strings.Join(c.Words, " "), pipeline.Divisions{})
 		if err != nil {
 			return usageError{err}
 		}

@@ -40,7 +40,7 @@ type queryError struct {
 
 // parseQuery reads a query as a person wrote it; the error is for the page.
 func (p *Page) parseQuery(text string) (search.Query, *queryError) {
-	q, err := search.Parse(text)
+	q, err := search.Parse(text, pipeline.Divisions{})
 	var bad *search.ParseError
 	if !errors.As(err, &bad) {
 		return q, nil
