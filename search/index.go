@@ -31,6 +31,9 @@ type Index interface {
 	Delete(ctx context.Context, ids ...string) error
 	// Find gives exactly the documents Match accepts, newest first, then by ID.
 	Find(ctx context.Context, q Query, p Page) (Result, error)
+	// Facets counts the documents Match accepts, the first f.Size() in the order of
+	// Find: exactly what CountFacets says.
+	Facets(ctx context.Context, q Query, f Facet) (Facets, error)
 	// Similar gives every photo with a fingerprint of the method of f at most radius
 	// bits away, each once, with the nearest of its fingerprints: nearest first,
 	// then by document, then by photo. With kinds, only photos of such documents.

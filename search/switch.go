@@ -48,6 +48,13 @@ func (s *Switch) Find(ctx context.Context, q Query, p Page) (Result, error) {
 	return s.x.Find(ctx, q, p)
 }
 
+// Facets implements Index.
+func (s *Switch) Facets(ctx context.Context, q Query, f Facet) (Facets, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.x.Facets(ctx, q, f)
+}
+
 // Similar implements Index.
 func (s *Switch) Similar(ctx context.Context, f Fingerprint, radius int, kinds ...string) ([]Hit, error) {
 	s.mu.RLock()

@@ -163,13 +163,13 @@ CREATE TABLE docs (
 	photos INTEGER NOT NULL,             -- how many
 	prints INTEGER NOT NULL,             -- how many
 	features INTEGER NOT NULL,           -- how many
-	place  TEXT    NOT NULL,
-	text   TEXT    NOT NULL,
 	time0 INTEGER NOT NULL, time1 INTEGER NOT NULL, -- search.Doc's ranges
 	born0 INTEGER NOT NULL, born1 INTEGER NOT NULL,
 	age0  INTEGER NOT NULL, age1  INTEGER NOT NULL,
 	sex   TEXT    NOT NULL,
-	spots TEXT    NOT NULL               -- paths, such as 350000/350500
+	spots TEXT    NOT NULL,              -- paths, such as 350000/350500
+	place  TEXT    NOT NULL,
+	text   TEXT    NOT NULL
 );
 CREATE TABLE prints (
 	doc   INTEGER NOT NULL,

@@ -33,6 +33,7 @@ func Run(t *testing.T, open func(t *testing.T) search.Index) {
 		{"RangesAreMetByWhatIsPossible", ranges},
 		{"AgesAreThoseAtTheTime", agesAtTheTime},
 		{"FactsFollowChanges", factsFollow},
+		{"FacetsCountWhatTheyFind", facetsCount},
 		{"NewestFirstThenByID", order},
 		{"PagesJoinToTheWhole", pages},
 		{"PagingWhileWriting", pagingWhileWriting},
@@ -53,7 +54,9 @@ func Run(t *testing.T, open func(t *testing.T) search.Index) {
 		{"VotesComeBestFirstThenByName", votesInOrder},
 		{"VotesDropStopWords", votesDropStopWords},
 		{"VotesOfNothingAndTooMuch", votesRefuse},
+		{"FacetsOfALargeAnswer", facetsOfMany},
 		{"FindIsMatch", findIsMatch},
+		{"FacetsAreCounts", facetsAreCounts},
 		{"SimilarIsHamming", similarIsHamming},
 		{"VotesAreVote", votesAreVote},
 	} {
