@@ -14,7 +14,7 @@ import (
 )
 
 type benchCmd struct {
-	Name        string   `arg:"" optional:"" enum:"all,accept,intake,latency,hamming,match,pairs" default:"all" help:"accept, intake, latency or hamming; without a name all of them. match: how well edited photos are found, on a set with known answers. pairs: how well invented documents of one child are brought together by what they say."`
+	Name        string   `arg:"" optional:"" enum:"all,accept,intake,latency,hamming,match,hashes,pairs" default:"all" help:"accept, intake, latency or hamming; without a name all of them. match: how well edited photos are found, on a set with known answers. hashes: goimagehash of the files named on the input, a line each, for peers.py. pairs: how well invented documents of one child are brought together by what they say."`
 	Folders     []string `arg:"" optional:"" help:"Of match: more folders of distractors."`
 	Size        int      `help:"Pages, posts, seconds or hashes; of pairs, other documents. Without it what the goal is set for."`
 	Set         string   `help:"Of match: the folder with originals, queries and truth.csv; without it the command draws a set of its own." placeholder:"DIR"`
@@ -47,6 +47,9 @@ func (c *benchCmd) runAlone(ctx context.Context, e *Env, _ app.Options) (err err
 	}
 	if c.Name == "match" {
 		return c.match(ctx, e)
+	}
+	if c.Name == "hashes" {
+		return c.hashes(ctx, e)
 	}
 	if c.Name == "pairs" {
 		return c.pairs(ctx, e)

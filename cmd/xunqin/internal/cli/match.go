@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strings"
 
 	"xunqin/cmd/xunqin/internal/app"
 	"xunqin/cmd/xunqin/internal/exam"
@@ -55,6 +56,29 @@ func (c *benchCmd) match(ctx context.Context, e *Env) (err error) {
 		return err
 	}
 	return e.print(r, func(w io.Writer) { _, err = r.WriteTo(w) })
+}
+
+// hashes prints what goimagehash makes of the files named on the input.
+func (c *benchCmd) hashes(ctx context.Context, e *Env) error {
+	b, err := io.ReadAll(os.Stdin)
+	if err != nil {
+		return err
+	}
+	var files []string
+	for line := range strings.Lines(string(b)) {
+		if line = strings.TrimRight(line, "\r\n"); line != "" {
+			files = append(files, e.path(line))
+		}
+	}
+	h, err := exam.HashesOf(ctx, files)
+	if err != nil {
+		return err
+	}
+	return e.print(h, func(w io.Writer) {
+		for i, file := range files {
+			fmt.Fprintf(w, "%16s  %s\n", h.Hashes[i], file)
+		}
+	})
 }
 
 type compareCmd struct {
