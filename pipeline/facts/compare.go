@@ -2,7 +2,6 @@ package facts
 
 import (
 	"math"
-	"strconv"
 )
 
 // A Comparison is what one kind of fact says about whether two texts speak of
@@ -88,10 +87,10 @@ func comparePlaces(report, other Facts) Comparison {
 	case v == MustDiffer && !both: // brought there
 		v, r.Code = MayBeSame, "elsewhere"
 		if km, known := nearest(a.In[0], b.In[0]); known && one {
-			r.Code, r.C = "brought", strconv.Itoa(int(math.Round(km)))
+			r.Code, r.Km = "brought", int(math.Round(km))
 		}
 	case one && a.In[0] == b.In[0]:
-		v, r = Same, Reason{Code: "same_place", A: a.In[0].Name}
+		v, r = Same, Reason{Code: "same_place", Places: [2]*Division{a.In[0], b.In[0]}}
 	case one && r.Code == "inside":
 		v = Same
 	}
@@ -114,14 +113,14 @@ func compareTimes(report, other Facts) Comparison {
 	if q.Role == Lost {
 		lost, seen = q, p
 	}
-	r := Reason{Code: "overlap", A: p.Dates.String(), B: q.Dates.String()}
+	r := Reason{Code: "overlap", Days: [2]Dates{p.Dates, q.Dates}}
 	switch {
 	case lost.Role != Lost:
 		r.Code = "seen_both" // a child is seen on many days
 	case seen.Role == Seen && !seen.To.IsZero() && !seen.To.After(lost.From):
-		return Comparison{"time", MustDiffer, Reason{Code: "seen_before", A: seen.Dates.String(), B: lost.Dates.String()}}
+		return Comparison{"time", MustDiffer, Reason{Code: "seen_before", Days: [2]Dates{seen.Dates, lost.Dates}}}
 	case !lost.To.IsZero() && !seen.From.Before(lost.To):
-		r = Reason{Code: "seen_after", A: seen.Dates.String(), B: lost.Dates.String()}
+		r = Reason{Code: "seen_after", Days: [2]Dates{seen.Dates, lost.Dates}}
 	}
 	return Comparison{"time", MayBeSame, r}
 }

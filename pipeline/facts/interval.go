@@ -1,7 +1,6 @@
 package facts
 
 import (
-	"fmt"
 	"slices"
 	"time"
 )
@@ -67,55 +66,18 @@ const (
 	Same       Verdict = "same" // as exactly as a fact can be: the same day, the same county
 )
 
-// A Reason is why facts meet or do not.
+// A Reason is why facts meet or do not, for words in any language.
 type Reason struct {
-	Code    string // one of those of Message
-	A, B, C string // the two, where they are named, and a number
+	Code   string       // of [Reasons]
+	Days   [2]Dates     // the two, of times and births
+	Places [2]*Division // the two, of places
+	Km     int          // how far apart they are
 }
 
-// Message is the reason in "zh-CN" or, for any other lang, in English.
-func (r Reason) Message(lang string) string {
-	texts := map[string][2]string{
-		"unknown":     {"one of the two is not known", "其中一方不详"},
-		"same_day":    {"the same day: %s", "同一天：%s"},
-		"overlap":     {"%s and %s overlap", "%s 与 %s 有重叠"},
-		"apart":       {"%s and %s do not overlap", "%s 与 %s 没有重叠"},
-		"born_same":   {"born on the same day: %s", "出生日期相同：%s"},
-		"born_meet":   {"born %s and born %s can be one child", "出生于 %s 与出生于 %s，可能是同一孩子"},
-		"born_apart":  {"born %s and born %s cannot be one child", "出生于 %s 与出生于 %s，不可能是同一孩子"},
-		"same_place":  {"the same place: %s", "同一地点：%s"},
-		"inside":      {"%s and %s lie within one another", "%s 与 %s 互相包含"},
-		"near":        {"%s and %s are near enough", "%s 与 %s 相距够近"},
-		"far":         {"%s and %s are too far apart", "%s 与 %s 相距太远"},
-		"brought":     {"%s and %s are %s km apart; a child can be brought that far", "%s 与 %s 相距 %s 公里；孩子可能被带到那里"},
-		"elsewhere":   {"%s and %s are elsewhere; a child can be brought there", "%s 与 %s 不在一处；孩子可能被带到那里"},
-		"seen_before": {"seen %s, before the loss %s", "%s 见到，早于走失时间 %s"},
-		"seen_after":  {"seen %s, after the loss %s", "%s 见到，晚于走失时间 %s"},
-		"seen_both":   {"%s and %s", "%s 与 %s"},
-		"same_sex":    {"the same sex", "性别相同"},
-		"other_sex":   {"not the same sex", "性别不同"},
-		"no_distance": {"the distance of %s and %s is not known", "%s 与 %s 的距离不详"},
-	}
-	t := texts[r.Code]
-	text, a, b := t[0], r.A, r.B
-	if lang == "zh-CN" {
-		text = t[1]
-	} else {
-		for _, s := range []*string{&a, &b} {
-			if d := Named(*s); len(d) > 0 && *s != "" && han([]rune(*s)[0]) {
-				*s = d[0].English()
-			}
-		}
-	}
-	switch {
-	case r.A == "":
-		return text
-	case r.B == "":
-		return fmt.Sprintf(text, a)
-	case r.C != "":
-		return fmt.Sprintf(text, a, b, r.C)
-	}
-	return fmt.Sprintf(text, a, b)
+// Reasons lists the codes of a Reason.
+func Reasons() []string {
+	return []string{"unknown", "same_day", "overlap", "apart", "born_same", "born_meet", "born_apart", "same_place", "inside", "near", "far", "no_distance",
+		"brought", "elsewhere", "seen_before", "seen_after", "seen_both", "same_sex", "other_sex"}
 }
 
 // Meet says whether an event at d and one at e can be the same.
@@ -129,11 +91,11 @@ func (d Dates) meet(e Dates, same, overlap, apart string) (Verdict, Reason) {
 	case !d.Known() || !e.Known():
 		return MayBeSame, Reason{Code: "unknown"}
 	case before(d, e), before(e, d):
-		return MustDiffer, Reason{Code: apart, A: d.String(), B: e.String()}
+		return MustDiffer, Reason{Code: apart, Days: [2]Dates{d, e}}
 	case d == e && !d.From.IsZero() && !d.To.IsZero() && d.To.Sub(d.From) <= 24*time.Hour:
-		return Same, Reason{Code: same, A: d.String()}
+		return Same, Reason{Code: same, Days: [2]Dates{d, e}}
 	}
-	return MayBeSame, Reason{Code: overlap, A: d.String(), B: e.String()}
+	return MayBeSame, Reason{Code: overlap, Days: [2]Dates{d, e}}
 }
 
 // String is the days of d, as 2011-01-25, 2011-01/2011-02-03 or 2011-01-25/..
@@ -177,12 +139,12 @@ func (a Area) Meet(b Area) (Verdict, Reason) {
 		return MayBeSame, Reason{Code: "unknown"}
 	}
 	if len(a.In) == 1 && len(b.In) == 1 && a.In[0] == b.In[0] && a.Slack == 0 && b.Slack == 0 && a.In[0].Level == County {
-		return Same, Reason{Code: "same_place", A: a.In[0].Name}
+		return Same, Reason{Code: "same_place", Places: [2]*Division{a.In[0], b.In[0]}}
 	}
 	for _, x := range a.In {
 		for _, y := range b.In {
 			if x.Within(y) || y.Within(x) || slices.ContainsFunc(x.Present(), func(d *Division) bool { return d.Within(y) || slices.Contains(y.Next, d.Code) }) {
-				return MayBeSame, Reason{Code: "inside", A: x.Name, B: y.Name}
+				return MayBeSame, Reason{Code: "inside", Places: [2]*Division{x, y}}
 			}
 		}
 	}
@@ -191,14 +153,14 @@ func (a Area) Meet(b Area) (Verdict, Reason) {
 		for _, y := range b.In {
 			km, known := nearest(x, y)
 			if !known {
-				return MayBeSame, Reason{Code: "no_distance", A: x.Name, B: y.Name}
+				return MayBeSame, Reason{Code: "no_distance", Places: [2]*Division{x, y}}
 			}
 			if km <= slack {
-				return MayBeSame, Reason{Code: "near", A: x.Name, B: y.Name}
+				return MayBeSame, Reason{Code: "near", Places: [2]*Division{x, y}}
 			}
 		}
 	}
-	return MustDiffer, Reason{Code: "far", A: a.In[0].Name, B: b.In[0].Name}
+	return MustDiffer, Reason{Code: "far", Places: [2]*Division{a.In[0], b.In[0]}}
 }
 
 // nearest is how near two divisions come: of any two counties in them.
