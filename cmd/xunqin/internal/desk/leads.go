@@ -13,6 +13,7 @@ import (
 
 	"xunqin/cmd/xunqin/internal/locale"
 	"xunqin/pipeline"
+	"xunqin/pipeline/facts"
 	"xunqin/pipeline/lead"
 	"xunqin/pipeline/record"
 	"xunqin/pipeline/redact"
@@ -154,7 +155,7 @@ type leadView struct {
 	Seconds         int
 	Harmful, Closed bool
 	For, Against    []string
-	Facts           []factLine
+	Facts           []compared
 	Seen            string // what the form was shown for
 	Own             *verdictView
 	UndoUntil       locale.Moment // zero when it is too late
@@ -164,11 +165,6 @@ type leadView struct {
 	Errors          Errors
 	OwnerName       string
 	DueDay          string
-}
-
-// factLine is a fact on which report and copy differ, and who says what.
-type factLine struct {
-	What, Report, Copy, Source string
 }
 
 // leadPage makes the page of a lead beside one of its copies, the earliest where none is named.
@@ -210,8 +206,15 @@ func (s *Server) leadPage(p *Page, copyID string) (leadView, error) {
 			v.Copy, v.Right = c, side{Photo: c.Photo, Blurred: c.Blurred}
 		}
 	}
-	v.For, v.Against, v.Facts = s.weigh(p, l, r, v)
 	v.Total, v.MayReport = len(v.Copies), v.Mine || theirs(p.User, r.Place)
+	said, err := s.Records.Facts(p.Context(), nil, record.Ref{ID: r.ID, Kind: "report"})
+	if err != nil {
+		return v, err
+	}
+	if !v.MayReport {
+		said = coarse(said)
+	}
+	v.For, v.Against, v.Facts = s.weigh(p, l, r, said, v)
 	v.Copies = v.Copies[:min(len(v.Copies), mostCopies)]
 	return v, s.verdicts(p, l, r, &v)
 }
@@ -263,15 +266,29 @@ func (s *Server) verdicts(p *Page, l record.Lead, r record.Report, v *leadView) 
 	return nil
 }
 
-// weigh lists what speaks for and against, from what was claimed, and the facts on which the two sides differ. It counts nothing up:
-// people weigh.
-func (s *Server) weigh(p *Page, l record.Lead, r record.Report, v leadView) (pro, contra []string, facts []factLine) {
+// weigh lists what speaks for and against, from what was claimed and what the words say, and the facts of the two sides: those of the
+// copy that is shown, and what of other copies contradicts the report. It counts nothing up: people weigh.
+func (s *Server) weigh(p *Page, l record.Lead, r record.Report, said facts.Facts, v leadView) (pro, contra []string, list []compared) {
 	pro = append(pro, p.T("weighkind."+l.Kind))
 	contra = append(contra, p.T("weigh.family"))
 	province := func(place string) string { return plainPlace(redact.Place(place, redact.Province)) }
 	home := province(r.Place)
 	var same, other, before, named bool
+	var others []compared
 	for _, c := range v.Copies {
+		for _, f := range p.compare(said, c.facts, c.Source) {
+			switch line := p.T("weigh.says", "fact", p.T("fact."+f.Kind), "reason", f.Reason); {
+			case f.Verdict == string(facts.Same) && !slices.Contains(pro, line):
+				pro = append(pro, line)
+			case f.Verdict == string(facts.MustDiffer) && !slices.Contains(contra, line):
+				contra = append(contra, line)
+			}
+			if c.Photo == v.Copy.Photo {
+				list = append(list, f)
+			} else if f.Verdict == string(facts.MustDiffer) {
+				others = append(others, f)
+			}
+		}
 		if c.OfReport {
 			continue
 		}
@@ -283,12 +300,17 @@ func (s *Server) weigh(p *Page, l record.Lead, r record.Report, v leadView) (pro
 			other = true
 		}
 		if c.Place != "" && v.Report.Place != "" && plainPlace(c.Place) != plainPlace(v.Report.Place) {
-			facts = append(facts, factLine{"place", v.Report.Place, c.Place, c.Source})
+			others = append(others, compared{"where", v.Report.Place, c.Place, string(facts.MayBeSame), p.T("weigh.elsewhere"), c.Source})
 		}
 		if !r.LostFrom.IsZero() && c.Dated {
-			before = before || c.at.Before(r.LostFrom)
-			if c.at.Before(r.LostFrom) || c.at.After(r.LostFrom.AddDate(1, 0, 0)) {
-				facts = append(facts, factLine{"time", v.Report.Lost, c.Posted.Text, c.Source})
+			early := c.at.Before(r.LostFrom)
+			before = before || early
+			switch posted := (compared{"posted", v.Report.Lost, c.Posted.Text, string(facts.MayBeSame), p.T("weigh.yearslater"), c.Source}); {
+			case early:
+				posted.Verdict, posted.Reason = string(facts.MustDiffer), p.T("weigh.before")
+				others = append(others, posted)
+			case c.at.After(r.LostFrom.AddDate(1, 0, 0)):
+				others = append(others, posted)
 			}
 		}
 		for _, n := range []string{r.Name, r.Number} {
@@ -313,10 +335,8 @@ func (s *Server) weigh(p *Page, l record.Lead, r record.Report, v leadView) (pro
 	if l.Pair != "sighting" {
 		contra = append(contra, p.T("weighpair."+l.Pair))
 	}
-	if len(facts) > 30 {
-		facts = facts[:30]
-	}
-	return pro, contra, facts
+	const most = 30
+	return pro[:min(len(pro), most)], contra[:min(len(contra), most)], append(list, others[:min(len(others), most)]...)
 }
 
 func (s *Server) lead(p *Page) error {

@@ -17,6 +17,7 @@ import (
 	"xunqin/cmd/xunqin/internal/locale"
 	"xunqin/pipeline"
 	"xunqin/pipeline/blob"
+	"xunqin/pipeline/facts"
 	"xunqin/pipeline/record"
 )
 
@@ -271,9 +272,11 @@ type copyView struct {
 	Hidden                   bool
 	Report, Number           string // of a report's photo: its id, where the person may read it, and case number
 	OfReport                 bool
+	Read                     readView // Text with what was read from it
 
 	at    time.Time
-	where string // the place as written
+	where string      // the place as written
+	facts facts.Facts // of the text
 }
 
 // copies makes views of those copies that lie within the person's work, the earliest first, and counts the others. Whole says that
@@ -300,7 +303,8 @@ func (s *Server) copies(p *Page, of []pipeline.Copy, whole, own bool) (list []co
 			outside++
 			continue
 		}
-		v.Place, v.Text = p.place(v.where, v.at, own), p.words(v.Text, v.at, own)
+		v.Place, v.Read = p.place(v.where, v.at, own), p.read(v.Text, v.facts, p.reading(v.at, own))
+		v.Text = v.Read.text()
 		if v.Photo != "" {
 			if ok, err := s.showable(p, c.Photo); err != nil {
 				return nil, 0, err
@@ -333,7 +337,9 @@ func (s *Server) claimOfPost(p *Page, v *copyView, c pipeline.Copy, sources map[
 	if p.User.Is(record.Reviewer) {
 		v.URL = post.URL // the poster's name may stand in it
 	}
-	return nil
+	var err error
+	v.facts, err = s.Records.Facts(p.Context(), nil, record.Ref{ID: post.ID, Kind: "post"})
+	return err
 }
 
 // claimOfReport fills in what another report says, whose photo is a copy.
@@ -348,7 +354,8 @@ func (s *Server) claimOfReport(p *Page, v *copyView, id string) error {
 	if theirs(p.User, r.Place) {
 		v.Report = r.ID
 	}
-	return nil
+	v.facts, err = s.Records.Facts(p.Context(), nil, record.Ref{ID: r.ID, Kind: "report"})
+	return err
 }
 
 // asCopies are photos as copies makes views of them.

@@ -118,6 +118,7 @@ type reportView struct {
 	HasContact                       bool
 
 	Contact *pipeline.Contact // when it was asked for
+	Read    readView          // Features with what was read from the report
 	Photos  []side
 	Leads   []leadLine
 }
@@ -160,6 +161,11 @@ func (s *Server) reportPage(p *Page) (reportView, record.Report, error) {
 		return reportView{}, r, err
 	}
 	v := p.reportView(r, own)
+	said, err := s.Records.Facts(p.Context(), nil, record.Ref{ID: r.ID, Kind: "report"})
+	if err != nil {
+		return v, r, err
+	}
+	v.Read = p.read(r.Features, said, p.reading(r.At(), own))
 	photos, err := s.Records.PhotosOf(p.Context(), nil, r.ID)
 	if err != nil {
 		return v, r, err

@@ -19,6 +19,7 @@ import (
 	"xunqin/cmd/xunqin/internal/auth"
 	"xunqin/cmd/xunqin/internal/locale"
 	"xunqin/crawler"
+	"xunqin/pipeline/facts"
 	"xunqin/pipeline/record"
 )
 
@@ -152,6 +153,11 @@ func TestEveryWordThatIsChosenFromATableHasAText(t *testing.T) {
 		"runstate":    {record.RunWaiting, record.RunGoing, record.RunDone, record.RunFailed, record.RunLost},
 		"cause":       {"schedule", "hand", "command"},
 		"step":        {"crawl", "gather", "relate", "notify", "reread"},
+		"fact":        {"place", "time", "age", "birth", "sex", "height", "mark", "scar", "clothes", "hair", "speech", "disability", "number", "posted", "where"},
+		"factgrade":   {"sure", "likely", "possible"},
+		"factrole":    {string(facts.Seen), string(facts.Lost), string(facts.From), string(facts.Other)},
+		"speaks":      {string(facts.Same), string(facts.MayBeSame), string(facts.MustDiffer)},
+		"reason":      facts.Reasons(),
 		"postkind":    {crawler.KindPost, crawler.KindReport, crawler.KindNotice},
 		"setup":       {"contact", "https", "mail", "admin", "people", "source"},
 		"why": {crawler.RefusedLogin, crawler.RefusedCaptcha, crawler.RefusedAuth, crawler.RefusedForbidden, crawler.RefusedNotFound, crawler.RefusedGone, crawler.RefusedTeapot,

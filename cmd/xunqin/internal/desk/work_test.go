@@ -72,6 +72,9 @@ func (s *site) seedPost(t testing.TB, source string, p record.Post, picture []by
 		if post, _, err = s.Records.SavePost(t.Context(), tx, p); err != nil {
 			return err
 		}
+		if err := s.Records.SetFacts(t.Context(), tx, record.Ref{ID: post, Kind: "post"}, s.Pipeline.FactsOfPost(p)); err != nil {
+			return err
+		}
 		list, err := s.Records.PhotosOf(t.Context(), tx, post)
 		if err != nil {
 			return err

@@ -98,3 +98,34 @@ func Span(lang string, d time.Duration) string {
 	}
 	return ""
 }
+
+// Days writes the time from one instant up to another, without it, in the zone: a year, a month, a day, hours of a day, or
+// from day to day. One of the two must be known; the open side is left out, for the caller to name.
+func Days(lang string, from, to time.Time, zone *time.Location) string {
+	if from.IsZero() || to.IsZero() {
+		if !to.IsZero() {
+			from = to.Add(-time.Second)
+		}
+		return Day(lang, from, zone).Text
+	}
+	from, to = from.In(zone), to.In(zone)
+	first, last := Day(lang, from, zone).Text, Day(lang, to.Add(-time.Second), zone).Text
+	midnight := func(t time.Time) bool { return t.Hour() == 0 && t.Minute() == 0 }
+	write := func(zh, en string) string {
+		if lang == Chinese {
+			return from.Format(zh)
+		}
+		return from.Format(en)
+	}
+	switch {
+	case from.YearDay() == 1 && midnight(from) && to.Equal(from.AddDate(1, 0, 0)):
+		return write("2006年", "2006")
+	case from.Day() == 1 && midnight(from) && to.Equal(from.AddDate(0, 1, 0)):
+		return write("2006年1月", "Jan 2006")
+	case first != last:
+		return first + " – " + last
+	case midnight(from) && midnight(to):
+		return first
+	}
+	return first + " " + from.Format("15:04") + "–" + to.Format("15:04")
+}
