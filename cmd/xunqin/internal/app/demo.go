@@ -170,7 +170,7 @@ func (d *Demo) fileReports(ctx context.Context) error {
 	for i, r := range d.Reports() {
 		name, phone, _ := strings.Cut(r.Contact, " ")
 		_, problems, err := d.Pipeline.AddReport(ctx, "demo", record.Report{Kind: record.ReportMissing, Number: fmt.Sprintf("YS-%04d", i+1), Name: r.Name, Sex: r.Sex, Birth: r.BirthText,
-			LostText: r.MissingFrom.Format(time.DateOnly), LostFrom: r.MissingFrom, LostTo: r.MissingTo, Place: r.Place, Features: r.Features, SourceName: "演示登记",
+			LostText: r.MissingFrom.Format(time.DateOnly), LostFrom: r.MissingFrom, LostTo: r.MissingTo.AddDate(0, 0, 1), Place: r.Place, Features: r.Features, SourceName: "演示登记",
 			Contact: d.Pipeline.SealContact(pipeline.Contact{Name: name, Phone: phone})}, [][]byte{r.Picture})
 		if err != nil {
 			return err

@@ -256,7 +256,15 @@ func (p *Page) age(a facts.AgeFact) string {
 	if a.Max < 24 {
 		age = p.T("factsay.months", "n", between(a.Min, a.Max))
 	}
-	if day := p.dates(a.At); day != "" {
+	at := a.At
+	if at.Known() && !at.From.IsZero() && !at.To.IsZero() { // an age is of a day, not of an hour
+		midnight := func(t time.Time) time.Time {
+			t = t.In(china)
+			return time.Date(t.Year(), t.Month(), t.Day(), 0, 0, 0, 0, china)
+		}
+		at = facts.Dates{From: midnight(at.From), To: midnight(at.To.Add(-time.Second)).AddDate(0, 0, 1)}
+	}
+	if day := p.dates(at); day != "" {
 		return p.T("factsay.at", "age", age, "day", day)
 	}
 	return age
