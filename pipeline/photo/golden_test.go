@@ -83,7 +83,7 @@ func TestMatchingIsTheSameOnEveryMachine(t *testing.T) {
 			got[name+" "+size.String()] = g
 		}
 	}
-	file := filepath.Join("testdata", "golden.json")
+	file := filepath.Join("testdata", "golden", "matches.json")
 	if *update {
 		b, err := json.MarshalIndent(got, "", "\t")
 		if err != nil {
