@@ -27,7 +27,7 @@ func (a atlas) Lookup(name string) (found []Division) {
 	for _, d := range a {
 		short := strings.TrimRight(d.Name, "省市区")
 		pinyin, _, _ := strings.Cut(strings.ToLower(d.English), " ")
-		if slices.Contains([]string{d.Code, d.Name, short, pinyin, strings.ToLower(d.English)}, name) {
+		if slices.Contains([]string{d.Code, d.Name, short, d.Full("zh"), pinyin, strings.ToLower(d.English)}, name) {
 			found = append(found, d)
 		}
 	}

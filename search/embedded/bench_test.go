@@ -162,3 +162,87 @@ func popcount(words []uint64, q uint64) (n int) {
 	}
 	return n
 }
+
+// BenchmarkFindFacts asks a million documents for places, dates and ages. Half of them
+// know the birth to a year, a third the day of the event, all a county of 3,000.
+func BenchmarkFindFacts(b *testing.B) {
+	const n = 1_000_000
+	path := filepath.Join(b.TempDir(), "index")
+	x := open(b, path)
+	r := rand.New(rand.NewPCG(1, 2))
+	day := func(t time.Time, days int) search.Span {
+		return search.Span{From: t, To: t.AddDate(0, 0, days)}
+	}
+	start := time.Now()
+	docs := make([]search.Doc, 1000)
+	for i := range n / len(docs) {
+		for j := range docs {
+			at := time.Unix(1230768000+int64(r.IntN(3e8)), 0) // ten years
+			county := r.IntN(3000)
+			d := search.Doc{ID: fmt.Sprint(i, "/", j), Kind: search.KindPost, Source: "weibo", Text: "寻找孩子", At: at, Facts: search.Facts{
+				Places: []search.Spot{{Grade: search.Sure, Path: []string{fmt.Sprintf("%02d0000", 10+county/100), fmt.Sprintf("%04d00", 1000+county/10), fmt.Sprintf("%06d", 100001+county)}}},
+			}}
+			if r.IntN(2) == 0 {
+				d.Facts.Born = day(at.AddDate(-r.IntN(15), 0, -r.IntN(365)), 365)
+			}
+			if r.IntN(3) == 0 {
+				d.Facts.When = day(at.AddDate(0, 0, -r.IntN(400)), 1)
+			}
+			docs[j] = d
+		}
+		if err := x.Put(b.Context(), docs...); err != nil {
+			b.Fatal(err)
+		}
+	}
+	built := time.Since(start)
+	file, err := os.Stat(path)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Logf("%d documents: built in %.0f s, %d bytes each on disk", n, built.Seconds(), file.Size()/n)
+	year := func(y int) time.Time { return time.Date(y, 1, 1, 0, 0, 0, 0, time.UTC) }
+	province, prefecture := search.Within{Codes: []string{"200000"}}, search.Within{Codes: []string{"111100"}}
+	near := search.Near{Around: []string{"111100"}}
+	for i := range 800 {
+		near.Seats = append(near.Seats, fmt.Sprint(100001+i*3))
+	}
+	months := search.Date{From: year(2012), To: year(2012).AddDate(0, 2, 0)}
+	small := search.Age{From: 36, To: 84}
+	for _, bb := range []struct {
+		name string
+		q    search.Query
+	}{
+		{"prefecture", prefecture},
+		{"prefecture date age", search.And{prefecture, months, small}},
+		{"province date age", search.And{province, months, small}},
+		{"date age", search.And{months, small}},
+		{"day", search.Date{From: year(2012), To: year(2012).AddDate(0, 0, 1)}},
+		{"age", small},
+		{"born long ago", search.Born{From: year(1994), To: year(1995)}},
+		{"near 800 seats", near},
+		{"near date age", search.And{near, months, small}},
+		{"not age", search.And{prefecture, search.Not{Query: small}}},
+	} {
+		for _, do := range []struct {
+			name string
+			ask  func() error
+		}{
+			{"page", func() error { _, err := x.Find(b.Context(), bb.q, search.Page{}); return err }},
+			{"count", func() error { _, err := x.Find(b.Context(), bb.q, search.Page{Count: 1000}); return err }},
+			{"facets", func() error { _, err := x.Facets(b.Context(), bb.q, search.Facet{}); return err }},
+		} {
+			b.Run(bb.name+"/"+do.name, func(b *testing.B) {
+				var took []time.Duration
+				for b.Loop() {
+					start := time.Now()
+					if err := do.ask(); err != nil {
+						b.Fatal(err)
+					}
+					took = append(took, time.Since(start))
+				}
+				slices.Sort(took)
+				b.ReportMetric(float64(took[len(took)/2].Microseconds())/1000, "p50-ms")
+			})
+		}
+	}
+}
