@@ -182,8 +182,8 @@ func (p *Pipeline) gatherPhoto(ctx context.Context, src record.Source, ph record
 	if buried {
 		return refuse("erased")
 	}
-	ties, generation := p.lookFor(ctx, ph.ID, ready)
-	ph.Generation = generation
+	ties, looked := p.lookFor(ctx, ph.ID, ready)
+	ph.Looked, ph.Generation = looked, 1 // the thorough look is Compare's
 	if err := p.store(ctx, ready, &ph); err != nil {
 		return nil, err
 	}
@@ -191,7 +191,10 @@ func (p *Pipeline) gatherPhoto(ctx context.Context, src record.Source, ph record
 		if err := p.Records.KeepPhoto(ctx, tx, ph); err != nil {
 			return err
 		}
-		return p.addTies(ctx, tx, ties)
+		if err := p.addTies(ctx, tx, ties); err != nil {
+			return err
+		}
+		return p.queueBehind(ctx, tx)
 	}, undo: func() { p.discard(ctx, ph) }}, nil
 }
 

@@ -291,12 +291,21 @@ func (p *Pipeline) endLostRuns(ctx context.Context, tx *sql.Tx) error {
 
 // enqueue puts work into the queue with the transaction it follows from; much of it at once costs little more than one.
 func (p *Pipeline) enqueue(ctx context.Context, tx *sql.Tx, work ...job) error {
+	return p.enqueueAfter(ctx, tx, 0, work...)
+}
+
+// enqueueAfter is enqueue of work that is to wait for a while.
+func (p *Pipeline) enqueueAfter(ctx context.Context, tx *sql.Tx, wait time.Duration, work ...job) error {
 	if len(work) == 0 {
 		return nil
 	}
+	var due time.Time // at once
+	if wait > 0 {
+		due = time.Now().Add(wait) // the queue keeps its own time
+	}
 	list := make([]river.InsertManyParams, len(work))
 	for i, args := range work {
-		list[i] = river.InsertManyParams{Args: args, InsertOpts: &river.InsertOpts{Queue: args.Kind(), MaxAttempts: tries[args.Kind()]}}
+		list[i] = river.InsertManyParams{Args: args, InsertOpts: &river.InsertOpts{Queue: args.Kind(), MaxAttempts: tries[args.Kind()], ScheduledAt: due}}
 	}
 	if _, err := p.queue.client.InsertManyFastTx(ctx, tx, list); err != nil {
 		return fmt.Errorf("queue %s: %w", work[0].Kind(), err)

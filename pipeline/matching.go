@@ -85,7 +85,8 @@ func asPhoto(ph record.Photo) photo.Photo {
 
 // lookFor looks for what a post's photo shows while its bytes are at hand: among the photos of reports by every means, among
 // those of posts for whole copies that are turned or mirrored. It says with what generation of reports it was compared. When
-// the index cannot answer that is zero, and the photo is compared later, from what is kept of it.
+// the index cannot answer that is zero, and Relate looks again, at what is kept of it. The look is quick: Compare looks again
+// in windows when there is time.
 func (p *Pipeline) lookFor(ctx context.Context, id string, ready photo.Photo) ([]record.Tie, int64) {
 	if ready.Probe == nil {
 		return nil, 0
@@ -96,7 +97,7 @@ func (p *Pipeline) lookFor(ctx context.Context, id string, ready photo.Photo) ([
 	}
 	var ties []record.Tie
 	if err == nil {
-		ties, err = p.tiesOfPost(ctx, id, ready)
+		ties, err = p.tiesOfPost(ctx, id, ready, false)
 	}
 	if err != nil {
 		if ctx.Err() == nil {
@@ -110,13 +111,14 @@ func (p *Pipeline) lookFor(ctx context.Context, id string, ready photo.Photo) ([
 // mostCopies is how many copies among posts are looked at to find the picture that a photo belongs to.
 const mostCopies = 50
 
-func (p *Pipeline) tiesOfPost(ctx context.Context, id string, ready photo.Photo) ([]record.Tie, error) {
+func (p *Pipeline) tiesOfPost(ctx context.Context, id string, ready photo.Photo, windows bool) ([]record.Tie, error) {
 	f := p.finder()
+	f.Windows = windows
 	found, err := f.Find(ctx, ready, search.KindReport)
 	if err != nil {
 		return nil, err
 	}
-	f.Whole, f.Most = true, mostCopies
+	f.Whole, f.Most = true, mostCopies // by fingerprints alone
 	whole, err := f.Find(ctx, ready, search.KindPost, search.KindNotice)
 	if err != nil {
 		return nil, err
@@ -183,7 +185,7 @@ func (p *Pipeline) lookAgain(ctx context.Context, ph record.Photo) ([]record.Tie
 		return nil, err
 	}
 	if ph.PostID != "" {
-		return p.tiesOfPost(ctx, ph.ID, ready)
+		return p.tiesOfPost(ctx, ph.ID, ready, false)
 	}
 	f := p.finder()
 	f.Windows = true
@@ -202,22 +204,32 @@ func (p *Pipeline) compareAgain(ctx context.Context, tx *sql.Tx) error {
 // queueCompare queues the comparing of photos that are behind, unless it is queued already. The job looks for what is left when
 // it begins, so one that waits will do.
 func (p *Pipeline) queueCompare(ctx context.Context, tx *sql.Tx) error {
-	var waiting int
-	if err := tx.QueryRowContext(ctx, `SELECT COUNT(*) FROM river_job WHERE kind='compare' AND state IN ('available','pending','scheduled')`).Scan(&waiting); err != nil {
-		return fmt.Errorf("queue compare: %w", err)
+	waiting, err := p.compareWaits(ctx, tx)
+	if err != nil || waiting {
+		return err
 	}
-	if waiting > 0 {
-		return nil
-	}
-	return p.enqueue(ctx, tx, compareJob{})
+	return p.enqueueAfter(ctx, tx, p.SecondLook, compareJob{})
 }
 
 // queueBehind queues the comparing of photos that are behind, if there are any.
 func (p *Pipeline) queueBehind(ctx context.Context, tx *sql.Tx) error {
-	if n, err := p.Records.CountBehind(ctx, tx); err != nil || n == 0 {
+	waiting, err := p.compareWaits(ctx, tx)
+	if err != nil || waiting {
 		return err
 	}
-	return p.queueCompare(ctx, tx)
+	if list, err := p.Records.BehindPhotos(ctx, tx, 1); err != nil || len(list) == 0 {
+		return err
+	}
+	return p.enqueueAfter(ctx, tx, p.SecondLook, compareJob{})
+}
+
+func (p *Pipeline) compareWaits(ctx context.Context, tx *sql.Tx) (bool, error) {
+	var waiting int
+	err := tx.QueryRowContext(ctx, `SELECT COUNT(*) FROM river_job WHERE kind='compare' AND state IN ('available','pending','scheduled')`).Scan(&waiting)
+	if err != nil {
+		return false, fmt.Errorf("look for compare job: %w", err)
+	}
+	return waiting > 0, nil
 }
 
 const (
@@ -225,9 +237,9 @@ const (
 	compareTurn  = 20 * time.Second // after which a compare job makes way for itself
 )
 
-// Compare compares photos that were kept before the newest reports with those, from their derivatives, and makes anew what is
-// stored of photos kept before there were features. It works for a while and queues itself for the rest, so a process may end at
-// any time; what was compared is noted photo by photo.
+// Compare compares photos of posts with the photos of reports by every means, from their derivatives: each once after it came, and
+// again when there are new reports. It makes anew what is stored of photos kept before there were features. It works for a while
+// and queues itself for the rest, so a process may end at any time; what was compared is noted photo by photo.
 func (p *Pipeline) Compare(ctx context.Context, _ compareJob, _ int, done done) error {
 	until := p.Now().Add(compareTurn)
 	for {
@@ -272,7 +284,7 @@ func (p *Pipeline) compareOne(ctx context.Context, ph record.Photo, generation i
 	fresh := ph.Generation == 0 // kept before there were features, or while the index could not answer
 	var ties []record.Tie
 	if ph.PostID != "" {
-		if ties, err = p.tiesOfPost(ctx, ph.ID, ready); err != nil {
+		if ties, err = p.tiesOfPost(ctx, ph.ID, ready, true); err != nil {
 			return err
 		}
 	}

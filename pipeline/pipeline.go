@@ -50,6 +50,9 @@ type Pipeline struct {
 	BaseURL string // of the desk, for links in alerts
 	// LeastEvery is the shortest period a schedule may have; 0 means a minute. The demo alone shortens it.
 	LeastEvery time.Duration
+	// SecondLook is how long photos wait for the thorough look that takes many times the first, so that it does not compete with
+	// the arrival of others of their kind; 0 is no time.
+	SecondLook time.Duration
 	// Alone says that no other process works on this record's jobs (SQLite): jobs found running at start are taken over at once.
 	Alone bool
 	// OnLead, when set, is called after a new lead has been committed.

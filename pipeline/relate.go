@@ -161,7 +161,7 @@ func (p *Pipeline) nearTo(ctx context.Context, ph record.Photo, generation int64
 	if err != nil {
 		return nil, err
 	}
-	if ph.ReportID != "" || ph.Generation < generation {
+	if ph.ReportID != "" || ph.Looked < generation {
 		more, err := p.lookAgain(ctx, ph)
 		if err != nil {
 			return nil, err
@@ -268,7 +268,7 @@ func (p *Pipeline) Relate(ctx context.Context, job relateJob, _ int, done done) 
 			if err != nil {
 				return err
 			}
-			if err := p.Records.SetGeneration(ctx, tx, ph.ID, max(generation, ph.Generation)); err != nil {
+			if err := p.Records.SetLooked(ctx, tx, ph.ID, generation); err != nil {
 				return err
 			}
 			fresh = append(fresh, leads...)

@@ -8,6 +8,7 @@ import (
 	"context"
 	"fmt"
 	"image"
+	"math"
 	"slices"
 
 	"xunqin/pipeline/photo"
@@ -68,7 +69,7 @@ func (f *Finder) Find(ctx context.Context, q photo.Photo, kinds ...string) ([]Fo
 	if !f.Whole {
 		query := q.Probe.Query
 		for look := 0; ; look++ {
-			if err := f.byFeatures(ctx, query, kinds, found); err != nil {
+			if err := f.byFeatures(ctx, q, query, look == 1, kinds, found); err != nil {
 				return nil, err
 			}
 			if !f.Windows || look == 1 || anySame(found) {
@@ -160,7 +161,7 @@ func wholly(kind string) bool {
 }
 
 // byFeatures finds what fingerprints did not: what was cut, drawn over, put into something else or photographed again.
-func (f *Finder) byFeatures(ctx context.Context, query feature.Prepared, kinds []string, found map[string]Found) error {
+func (f *Finder) byFeatures(ctx context.Context, q photo.Photo, query feature.Prepared, windows bool, kinds []string, found map[string]Found) error {
 	score := map[string]int{}
 	for _, probe := range query.Probes() {
 		for _, view := range []search.Features{probe.Plain, probe.Mirrored} {
@@ -187,7 +188,11 @@ func (f *Finder) byFeatures(ctx context.Context, query feature.Prepared, kinds [
 		if err != nil {
 			return false, fmt.Errorf("compare with photo %s: %w", id, err)
 		}
-		if m, ok := feature.Compare(query, kept); m.Kind != "" {
+		m, ok := feature.Compare(query, kept)
+		if windows && m.Kind == feature.Part {
+			m = beyond(m, image.Pt(q.Width, q.Height), image.Pt(k.Width, k.Height))
+		}
+		if m.Kind != "" {
 			found[id] = Found{ID: id, Match: m, Same: ok}
 		}
 		return true, nil
@@ -258,4 +263,31 @@ func Upright(m photo.Match) feature.Match {
 func between(from, to image.Rectangle) [6]float64 {
 	x, y := float64(to.Dx())/float64(from.Dx()), float64(to.Dy())/float64(from.Dy())
 	return [6]float64{x, 0, float64(to.Min.X) - x*float64(from.Min.X), 0, y, float64(to.Min.Y) - y*float64(from.Min.Y)}
+}
+
+// beyond looks past the window that shows a part of the known photo: when the picture shows nearly all of it, that is what it is
+// called and outlined as.
+func beyond(m feature.Match, query, known image.Point) feature.Match {
+	at := func(x, y float64) (image.Point, bool) {
+		p := image.Pt(int(math.Round(m.ToQuery[0]*x+m.ToQuery[1]*y+m.ToQuery[2])), int(math.Round(m.ToQuery[3]*x+m.ToQuery[4]*y+m.ToQuery[5])))
+		return p, p.In(image.Rectangle{Max: query})
+	}
+	const steps = 10
+	in := 0
+	for i := range steps {
+		for j := range steps {
+			if _, ok := at((float64(i)+0.5)/steps*float64(known.X), (float64(j)+0.5)/steps*float64(known.Y)); ok {
+				in++
+			}
+		}
+	}
+	if in < steps*steps*9/10 {
+		return m
+	}
+	m.Kind = feature.Inside
+	m.Known = [4]image.Point{{}, {X: known.X}, known, {Y: known.Y}}
+	for i, c := range m.Known {
+		m.Query[i], _ = at(float64(c.X), float64(c.Y))
+	}
+	return m
 }

@@ -43,9 +43,15 @@ func (s *Store) CountBehind(ctx context.Context, tx *sql.Tx) (int64, error) {
 	return one("photos behind", s.from(tx).QueryRowContext(ctx, `SELECT COUNT(*) FROM photos WHERE `+behind), scanInt)
 }
 
-// SetGeneration notes what a photo was compared with last.
+// SetLooked notes what a photo was looked at with.
+func (s *Store) SetLooked(ctx context.Context, tx *sql.Tx, photoID string, n int64) error {
+	_, err := exec(ctx, "set generation", tx, `UPDATE photos SET looked=$1 WHERE id=$2 AND looked < $1`, n, photoID)
+	return err
+}
+
+// SetGeneration notes what a photo was compared with last, by every means.
 func (s *Store) SetGeneration(ctx context.Context, tx *sql.Tx, photoID string, n int64) error {
-	_, err := exec(ctx, "set generation", tx, `UPDATE photos SET generation=$1 WHERE id=$2`, n, photoID)
+	_, err := exec(ctx, "set generation", tx, `UPDATE photos SET looked=$1, generation=$1 WHERE id=$2`, n, photoID)
 	return err
 }
 

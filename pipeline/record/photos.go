@@ -35,17 +35,18 @@ type Photo struct {
 	PictureID            string // the cluster of copies it belongs to; empty until related
 	Matchable            bool   // false for flat and tiny ones: their fingerprints mean nothing
 	CreatedAt, KeptAt    time.Time
-	Generation           int64 // see Store.Generation
+	Looked               int64 // the generation of a first, quick look at a post's photo; see Store.Generation
+	Generation           int64 // the generation it was last compared with by every means; 0: kept before there were features
 	Prints               []search.Fingerprint
 	Features             search.Features // stored with the photo, and read by Store.Features alone
 }
 
-const photoColumns = `id, post_id, report_id, ordinal, url, fallback, alt, state, why, sha256, format, width, height, sharp, blurred, grey, picture_id, matchable, created_at, kept_at, generation`
+const photoColumns = `id, post_id, report_id, ordinal, url, fallback, alt, state, why, sha256, format, width, height, sharp, blurred, grey, picture_id, matchable, created_at, kept_at, looked, generation`
 
 func scanPhoto(r scanner, p *Photo) error {
 	var fallback string
 	err := r.Scan(&p.ID, text{&p.PostID}, text{&p.ReportID}, &p.Ordinal, &p.URL, &fallback, &p.Alt, &p.State, &p.Why, &p.SHA256, &p.Format, &p.Width, &p.Height,
-		&p.Sharp, &p.Blurred, &p.Grey, text{&p.PictureID}, &p.Matchable, when{&p.CreatedAt}, when{&p.KeptAt}, &p.Generation)
+		&p.Sharp, &p.Blurred, &p.Grey, text{&p.PictureID}, &p.Matchable, when{&p.CreatedAt}, when{&p.KeptAt}, &p.Looked, &p.Generation)
 	if fallback != "" {
 		p.Fallback = strings.Split(fallback, "\n")
 	}
@@ -56,7 +57,7 @@ func scanPhoto(r scanner, p *Photo) error {
 // any more (kept already by an earlier try, or erased meanwhile): the caller then deletes the blobs it has put.
 func (s *Store) KeepPhoto(ctx context.Context, tx *sql.Tx, p Photo) error {
 	err := must(ctx, "keep photo", tx, ErrStale, `UPDATE photos SET state=$1, why='', sha256=$2, format=$3, width=$4, height=$5, sharp=$6, blurred=$7, grey=$8, matchable=$9, kept_at=$10,
-		generation=$11 WHERE id=$12 AND state=$13`, PhotoKept, p.SHA256, p.Format, p.Width, p.Height, p.Sharp, p.Blurred, p.Grey, p.Matchable, s.now(), p.Generation, p.ID, PhotoWanted)
+		looked=$11, generation=$12 WHERE id=$13 AND state=$14`, PhotoKept, p.SHA256, p.Format, p.Width, p.Height, p.Sharp, p.Blurred, p.Grey, p.Matchable, s.now(), p.Looked, p.Generation, p.ID, PhotoWanted)
 	if err != nil {
 		return err
 	}

@@ -34,6 +34,9 @@ const Version = "0.1"
 // decodeBudget is how many bytes decoding pictures may use at once.
 const decodeBudget = 256 << 20
 
+// secondLook is how long photos wait for their thorough comparison.
+const secondLook = time.Minute
+
 // App is everything that is open.
 type App struct {
 	Options  Options
@@ -122,6 +125,7 @@ func (a *App) open(ctx context.Context) (err error) {
 		Door: &crawler.Door{Guard: a.Guard, Pace: &record.Pace{Store: a.Records, Log: a.Log}, Robots: &record.Robots{Store: a.Records}, Version: Version, Contact: o.Contact,
 			Now: func() time.Time { return a.Now() }, Log: a.Log},
 		Log: a.Log, Now: func() time.Time { return a.Now() }, BaseURL: o.BaseURL, Alone: a.Records.Dialect() == record.SQLite,
+		SecondLook: secondLook,
 	}
 	if p.Senders, err = a.senders(); err != nil {
 		return err

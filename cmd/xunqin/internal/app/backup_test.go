@@ -113,6 +113,7 @@ func openApp(t *testing.T, o Options) *App {
 			t.Error(err)
 		}
 	})
+	a.Pipeline.SecondLook = 0
 	return a
 }
 

@@ -77,6 +77,7 @@ func NewDemo(ctx context.Context, o Options, log *slog.Logger) (_ *Demo, err err
 	}
 	d.SecondFactor = false
 	d.Pipeline.LeastEvery = time.Second
+	d.Pipeline.SecondLook = 5 * time.Second
 	if err := d.people(ctx); err != nil {
 		return nil, err
 	}

@@ -42,6 +42,7 @@ func Intake(ctx context.Context, size int) (_ []Result, err error) {
 			return false, err
 		}
 		waiting, err := in.Pipeline.Waiting(ctx)
+		delete(waiting, "compare") // the thorough look, which comes later
 		return len(waiting) == 0, err
 	})
 	if err != nil {

@@ -17,7 +17,8 @@ CREATE TABLE ties (
 );
 CREATE INDEX ties_known ON ties (known_id);
 
--- A photo's generation is that of the reports it was last compared with by its features.
+-- Generations of reports: the one a photo was first looked at with, and the one it was last compared with by every means.
+ALTER TABLE photos ADD COLUMN looked BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE photos ADD COLUMN generation BIGINT NOT NULL DEFAULT 0;
 CREATE INDEX photos_generation ON photos (generation, id) WHERE state = 'kept';
 INSERT INTO counters (name, n) VALUES ('matching', 1);
