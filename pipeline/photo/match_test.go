@@ -76,6 +76,40 @@ func TestDecodedPictureHasTheSameFingerprints(t *testing.T) {
 type strange struct{ image.Image }
 
 // shifted returns m as a part of a larger picture: with another origin, and strangers around it.
+// What a large JPEG is decoded to at a fraction of its size is nearly what its means are. At 1,303 and 2,601 pixels of its long
+// side the fraction is a half and a quarter, for a probe less.
+func TestFractionOfAJPEGHasTheFingerprintsOfTheWhole(t *testing.T) {
+	for _, size := range []image.Point{{1279, 800}, {1303, 799}, {1701, 2601}, {4001, 300}} {
+		b := jpegBytes(t, scene(7, size.X, size.Y), 85)
+		m, err := jpeg.Decode(bytes.NewReader(b))
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := Fingerprints(m)
+		for _, lim := range []Limits{{}, {Probe: true}} {
+			p, err := Prepare(t.Context(), b, lim)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if p.Width != size.X || p.Height != size.Y || len(p.Fingerprints) != len(want) {
+				t.Fatalf("%v: %dx%d with %d fingerprints, want %d", size, p.Width, p.Height, len(p.Fingerprints), len(want))
+			}
+			for i, f := range p.Fingerprints {
+				most := PerceptionRadius / 4
+				if f.Algo == Transform {
+					most = TransformRadius / 4
+				}
+				if d, ok := Distance(f, want[i]); !ok || f.Part != want[i].Part || d > most {
+					t.Errorf("%v, probe %v: %s of %v is %d away from that of %v", size, lim.Probe, f.Algo, f.Part, d, want[i].Part)
+				}
+			}
+			if d := decodeJPEG(t, p.Derivative).Rect.Size(); max(d.X, d.Y) != DerivativeSide {
+				t.Errorf("%v: derivative of %v", size, d)
+			}
+		}
+	}
+}
+
 func shifted(m *image.NRGBA) image.Image {
 	big := scene(9, m.Rect.Dx()+50, m.Rect.Dy()+50)
 	draw.Draw(big, m.Rect.Add(image.Pt(20, 30)), m, image.Point{}, draw.Src)

@@ -10,6 +10,8 @@ import (
 	"runtime"
 	"slices"
 	"testing"
+
+	"xunqin/pipeline/photo/miniature/miniaturetest"
 )
 
 // whole opens and decodes a file.
@@ -54,12 +56,12 @@ const (
 
 func TestDamageIsNamed(t *testing.T) {
 	colour := [][2]int{{2, 2}, {1, 1}, {1, 1}}
-	p := writer{w: 40, h: 30, sampling: colour}
-	plain := p.bytes()
-	p.interval = 1
-	restarted := p.bytes()
-	p.interval, p.progressive = 0, true
-	progressive := p.bytes()
+	p := miniaturetest.Writer{Width: 40, Height: 30, Sampling: colour}
+	plain := p.Bytes()
+	p.Interval = 1
+	restarted := p.Bytes()
+	p.Interval, p.Progressive = 0, true
+	progressive := p.Bytes()
 	adobe := func(transform byte) []byte {
 		return append([]byte("\xff\xee\x00\x0eAdobe\x00\x64\x00\x00\x00\x00"), transform)
 	}
@@ -74,8 +76,8 @@ func TestDamageIsNamed(t *testing.T) {
 	}
 	cut := bytes.LastIndex(restarted, []byte("\xff\xd0"))
 	scan := progressive[bytes.Index(progressive, []byte(sos)):]
-	grey := writer{w: 40, h: 30, sampling: [][2]int{{1, 1}}, progressive: true}
-	first := grey.bytes()
+	grey := miniaturetest.Writer{Width: 40, Height: 30, Sampling: [][2]int{{1, 1}}, Progressive: true}
+	first := grey.Bytes()
 	// An AC scan whose one code says that 2^14 blocks and more are empty.
 	beyond := slices.Concat(first[:len(first)-2], []byte("\xff\xda\x00\x08\x01\x01\x00\x3f\x3f\x00\xe0\x00\x00"), first[len(first)-2:])
 
@@ -156,8 +158,8 @@ func TestDamageIsNamed(t *testing.T) {
 
 // What stands around the data and means nothing is no damage.
 func TestHarmlessBytesArePassedOver(t *testing.T) {
-	p := writer{w: 40, h: 30, sampling: [][2]int{{2, 2}, {1, 1}, {1, 1}}, interval: 2}
-	plain := p.bytes()
+	p := miniaturetest.Writer{Width: 40, Height: 30, Sampling: [][2]int{{2, 2}, {1, 1}, {1, 1}}, Interval: 2}
+	plain := p.Bytes()
 	want := decode(t, "plain", plain, Options{}).(*image.YCbCr)
 	for name, b := range map[string][]byte{
 		"trailing garbage":           append(slices.Clone(plain), "\xff\xd8 and more"...),
@@ -195,14 +197,14 @@ func TestEveryCutIsFound(t *testing.T) {
 }
 
 func TestNothingIsAllocatedBeyondWhatWasSaid(t *testing.T) {
-	for name, p := range map[string]writer{
-		"grey":               {sampling: samplings["grey"]},
-		"4:2:0":              {sampling: samplings["4:2:0"]},
-		"progressive 4:4:4":  {sampling: samplings["4:4:4"], progressive: true},
-		"progressive 4:1:1 ": {sampling: samplings["4:1:1"], progressive: true},
+	for name, p := range map[string]miniaturetest.Writer{
+		"grey":               {Sampling: samplings["grey"]},
+		"4:2:0":              {Sampling: samplings["4:2:0"]},
+		"progressive 4:4:4":  {Sampling: samplings["4:4:4"], Progressive: true},
+		"progressive 4:1:1 ": {Sampling: samplings["4:1:1"], Progressive: true},
 	} {
-		p.w, p.h = 411, 307
-		b := p.bytes()
+		p.Width, p.Height = 411, 307
+		b := p.Bytes()
 		f, err := Open(b)
 		if err != nil {
 			t.Fatal(err)
@@ -232,10 +234,10 @@ func TestNothingIsAllocatedBeyondWhatWasSaid(t *testing.T) {
 }
 
 func TestEndOfContextEndsDecoding(t *testing.T) {
-	p := writer{w: 40, h: 30, sampling: [][2]int{{1, 1}}}
+	p := miniaturetest.Writer{Width: 40, Height: 30, Sampling: [][2]int{{1, 1}}}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := whole(ctx, p.bytes(), Options{}); !errors.Is(err, context.Canceled) {
+	if _, err := whole(ctx, p.Bytes(), Options{}); !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"image"
 	"image/jpeg"
 	"testing"
+
+	"xunqin/pipeline/photo/miniature/miniaturetest"
 )
 
 var samplings = map[string][][2]int{
@@ -27,22 +29,22 @@ func variants(judged bool) map[string][]byte {
 	all := map[string][]byte{}
 	for name, s := range samplings {
 		for i, size := range [][2]int{{64, 48}, {61, 43}, {1, 1}, {9, 33}} {
-			for _, p := range []writer{
+			for _, p := range []miniaturetest.Writer{
 				{},
-				{deep: true, interval: 1},
-				{extended: true, interval: 3, step: 1},
-				{separate: true},
-				{separate: true, interval: 2},
-				{progressive: true},
-				{progressive: true, deep: true, separate: true, step: 1},
-				{progressive: true, interval: 2, step: 20},
+				{Long: true, Interval: 1},
+				{Extended: true, Interval: 3, Step: 1},
+				{Separate: true},
+				{Separate: true, Interval: 2},
+				{Progressive: true},
+				{Progressive: true, Long: true, Separate: true, Step: 1},
+				{Progressive: true, Interval: 2, Step: 20},
 			} {
-				scansOfOne := p.separate || p.progressive
-				if judged && len(s) > 1 && scansOfOne && (p.interval > 0 || s[1] != [2]int{1, 1}) {
+				scansOfOne := p.Separate || p.Progressive
+				if judged && len(s) > 1 && scansOfOne && (p.Interval > 0 || s[1] != [2]int{1, 1}) {
 					continue
 				}
-				p.w, p.h, p.sampling, p.seed = size[0], size[1], s, uint64(i)
-				all[fmt.Sprintf("%s, %dx%d, progressive %v, deep %v, separate %v, every %d", name, p.w, p.h, p.progressive, p.deep, p.separate, p.interval)] = p.bytes()
+				p.Width, p.Height, p.Sampling, p.Seed = size[0], size[1], s, uint64(i)
+				all[fmt.Sprintf("%s, %dx%d, progressive %v, deep %v, separate %v, every %d", name, p.Width, p.Height, p.Progressive, p.Long, p.Separate, p.Interval)] = p.Bytes()
 			}
 		}
 	}
@@ -137,17 +139,17 @@ func TestEachPixelIsTheMeanOfThoseItStandsFor(t *testing.T) {
 func TestScansOfOneComponentAreReadAsTheStandardHasThem(t *testing.T) {
 	for name, s := range samplings {
 		for _, size := range [][2]int{{64, 48}, {61, 43}, {9, 33}} {
-			plain := writer{w: size[0], h: size[1], sampling: s}
-			for _, p := range []writer{
-				{separate: true, interval: 2}, {separate: true}, {progressive: true, interval: 2}, {progressive: true, separate: true, interval: 5, deep: true},
+			plain := miniaturetest.Writer{Width: size[0], Height: size[1], Sampling: s}
+			for _, p := range []miniaturetest.Writer{
+				{Separate: true, Interval: 2}, {Separate: true}, {Progressive: true, Interval: 2}, {Progressive: true, Separate: true, Interval: 5, Long: true},
 			} {
-				p.w, p.h, p.sampling = size[0], size[1], s
+				p.Width, p.Height, p.Sampling = size[0], size[1], s
 				for scale := Whole; scale <= Eighth; scale++ {
-					want, got := planes(t, decode(t, name, plain.bytes(), Options{Scale: scale})), planes(t, decode(t, name, p.bytes(), Options{Scale: scale}))
+					want, got := planes(t, decode(t, name, plain.Bytes(), Options{Scale: scale})), planes(t, decode(t, name, p.Bytes(), Options{Scale: scale}))
 					for i := range want {
 						for y := range want[i].h {
 							if !bytes.Equal(want[i].pix[y*want[i].pitch:][:want[i].w], got[i].pix[y*got[i].pitch:][:got[i].w]) {
-								t.Fatalf("%s, progressive %v, separate %v at %d: row %d of plane %d differs", name, p.progressive, p.separate, scale, y, i)
+								t.Fatalf("%s, progressive %v, separate %v at %d: row %d of plane %d differs", name, p.Progressive, p.Separate, scale, y, i)
 							}
 						}
 					}

@@ -55,7 +55,7 @@ type Figure struct {
 	Unit  string  `json:"unit"`
 }
 
-// A Benchmark measures at the given size: pages, posts, seconds or hashes; 0 is the size its goal is set for.
+// A Benchmark measures at the given size: pages, posts, seconds, hashes or times; 0 is the size its goal is set for.
 type Benchmark struct {
 	Name string
 	Run  func(ctx context.Context, size int) ([]Result, error)
@@ -63,7 +63,7 @@ type Benchmark struct {
 
 // All are the benchmarks.
 func All() []Benchmark {
-	return []Benchmark{{"accept", Accept}, {"intake", Intake}, {"latency", Latency}, {"hamming", Hamming}}
+	return []Benchmark{{"accept", Accept}, {"decode", Decode}, {"intake", Intake}, {"latency", Latency}, {"hamming", Hamming}}
 }
 
 // ThisMachine describes the machine.

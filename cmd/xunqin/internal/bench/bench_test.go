@@ -17,6 +17,7 @@ func TestEachBenchmarkMeasuresAndNamesItsBaseline(t *testing.T) {
 		figures    []string
 	}{
 		{"accept", "2", 1, []string{"page p50", "page p99"}},
+		{"decode", "1", 4, []string{"decoded and hashed", "its features", "all that intake makes of it", "image/jpeg alone"}},
 		{"intake", "8", 1, []string{"photos", "peak memory, with the site", "in all", "processor time a photo"}},
 		{"latency", "1", 2, []string{"transfer to lead p50", "transfer to lead p99"}},
 		{"hamming", "20000", 1, []string{"search p50", "search p99"}},

@@ -14,10 +14,10 @@ import (
 )
 
 type benchCmd struct {
-	Name        string   `arg:"" optional:"" enum:"all,accept,intake,latency,hamming,match,hashes,pairs" default:"all" help:"accept, intake, latency or hamming; without a name all of them. match: how well edited photos are found, on a set with known answers. hashes: goimagehash of the files named on the input, a line each, for peers.py. pairs: how well invented documents of one child are brought together by what they say."`
+	Name        string   `arg:"" optional:"" enum:"all,accept,decode,intake,latency,hamming,match,hashes,pairs" default:"all" help:"accept, decode, intake, latency or hamming; without a name all of them. match: how well edited photos are found, on a set with known answers. hashes: goimagehash of the files named on the input, a line each, for peers.py. pairs: how well invented documents of one child are brought together by what they say."`
 	Folders     []string `arg:"" optional:"" help:"Of match: more folders of distractors."`
-	Size        int      `help:"Pages, posts, seconds or hashes; of pairs, other documents. Without it what the goal is set for."`
-	Set         string   `help:"Of match: the folder with originals, queries and truth.csv; without it the command draws a set of its own." placeholder:"DIR"`
+	Size        int      `help:"Pages, posts, seconds, hashes or times; of pairs, other documents. Without it what the goal is set for."`
+	Set         string   `help:"Of match: the folder with originals, queries and truth.csv; without it the command draws a set of its own. Of decode: a folder of JPEGs, instead of drawn ones." placeholder:"DIR"`
 	Originals   int      `help:"Of match without --set: how many pictures to draw and edit." default:"12"`
 	Seed        uint64   `help:"Of match without --set, and of pairs: draws other pictures or documents." default:"1"`
 	Distractors []string `help:"Of match: folders of other photos to know beside the originals." placeholder:"DIR"`
@@ -66,7 +66,13 @@ func (c *benchCmd) runAlone(ctx context.Context, e *Env, _ app.Options) (err err
 			continue
 		}
 		fmt.Fprintln(e.Stderr, e.T("cli.benching", "name", b.Name))
-		results, err := b.Run(ctx, c.Size)
+		run := b.Run
+		if c.Name == "decode" && c.Set != "" {
+			run = func(ctx context.Context, size int) ([]bench.Result, error) {
+				return bench.DecodeFolder(ctx, size, e.path(c.Set))
+			}
+		}
+		results, err := run(ctx, c.Size)
 		if err != nil {
 			return err
 		}
