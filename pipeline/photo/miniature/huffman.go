@@ -159,10 +159,11 @@ func (r *bitReader) take(n int) uint32 {
 
 // bit returns one bit.
 func (r *bitReader) bit() bool {
-	if r.n < 1 {
+	if r.n == 0 {
 		r.fill()
 	}
-	set := r.acc>>63 != 0
-	r.drop(1)
+	set := int64(r.acc) < 0
+	r.acc <<= 1
+	r.n--
 	return set
 }

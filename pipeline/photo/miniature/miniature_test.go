@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"image"
 	"image/jpeg"
+	"math/rand/v2"
 	"testing"
 
 	"xunqin/pipeline/photo/miniature/miniaturetest"
@@ -155,6 +156,64 @@ func TestScansOfOneComponentAreReadAsTheStandardHasThem(t *testing.T) {
 					}
 				}
 			}
+		}
+	}
+}
+
+// The shorter transform and the fill are the long transform where there is little to transform.
+func TestShortTransformsAreTheLongOne(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	for range 2000 {
+		var b, low, all [8]int64
+		for i := range 4 {
+			b[i] = int64(r.IntN(4000)-2000) + int64(r.IntN(4000)-2000)<<32
+		}
+		low, all = b, b
+		low[4], low[7] = 99, -99 // not looked at
+		inverseLow(&low)
+		inverse(&all)
+		if low != all {
+			t.Fatalf("%x: %x, want %x", b, low, all)
+		}
+	}
+	// Blocks with coefficients in some places only, among them one that counts for nothing.
+	for _, places := range [][]int{{}, {1}, {8}, {2, 3}, {5}, {16, 6}, {40}, {63}, {0, 63}} {
+		var b, full block
+		for _, i := range places {
+			b[i/2] += int64(100+i) << (32 * (i % 2))
+		}
+		full = b
+		var got, want [64]byte
+		b.draw8(got[:], 8)
+		full.plain8(want[:])
+		if got != want {
+			t.Errorf("coefficients at %v: %v, want %v", places, got, want)
+		}
+	}
+}
+
+// plain8 is draw8 one number at a time, with nothing left out.
+func (b *block) plain8(to []byte) {
+	var w [64]int64
+	for x := range 8 {
+		var v [8]int64
+		for y := range 8 {
+			pair := b[4*y+x/2]
+			v[y] = int64(int32(pair))
+			if x%2 == 1 {
+				v[y] = (pair - v[y]) >> 32
+			}
+		}
+		inverse(&v)
+		for y := range 8 {
+			w[8*y+x] = (v[y] + 1<<10) >> 11
+		}
+	}
+	for y := range 8 {
+		v := [8]int64(w[8*y:])
+		inverse(&v)
+		for x := range 8 {
+			to[8*y+x] = pixel((v[x] + 1<<17) >> 18)
 		}
 	}
 }

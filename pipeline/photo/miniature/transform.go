@@ -1,6 +1,9 @@
 package miniature
 
-import "math/bits"
+import (
+	"encoding/binary"
+	"math/bits"
+)
 
 // A block holds what the coefficients of one block add up to, as its kernel says. Of a whole picture these are the coefficients
 // themselves, two in each word: one plus 2^32 times its right neighbour. Sums and products of such a word are those of both, so
@@ -112,6 +115,12 @@ func (d *decoder) draw(c *component, x, y, last int) {
 			dc >>= weightBits
 		}
 		v := pixel((dc + 4) >> 3)
+		if scale == Whole {
+			for row := range 8 {
+				binary.LittleEndian.PutUint64(to[row*c.pitch:], uint64(v)*0x0101010101010101)
+			}
+			return
+		}
 		for row := range side {
 			row := to[row*c.pitch:][:side]
 			for i := range row {
@@ -169,35 +178,47 @@ func (b *block) draw4(to []byte, pitch int) {
 // 1989) over columns and then rows, two at a time, with the rounding of libjpeg's jidctint.
 func (b *block) draw8(to []byte, pitch int) {
 	var v [8]int64
+	used := 0 // pairs of columns that hold something
 	for x := range 4 {
-		if b[4+x]|b[8+x]|b[12+x]|b[16+x]|b[20+x]|b[24+x]|b[28+x] == 0 {
-			for y := range 8 {
-				v[y] = b[x] << fractionBits
+		high := b[16+x] | b[20+x] | b[24+x] | b[28+x]
+		if b[4+x]|b[8+x]|b[12+x]|high == 0 {
+			w := b[x] << fractionBits
+			if w != 0 {
+				used = x + 1
+				for y := range 8 {
+					b[4*y+x] = w
+				}
 			}
-		} else {
-			for y := range 8 {
-				v[y] = b[4*y+x]
-			}
-			inverse(&v)
-			const shift = inverseBits - fractionBits
-			for y, w := range v {
-				left, right := halves(w, shift)
-				v[y] = left + right<<32
-			}
+			continue
 		}
-		for y := range 8 {
-			b[4*y+x] = v[y]
+		used = x + 1
+		v[0], v[1], v[2], v[3] = b[x], b[4+x], b[8+x], b[12+x]
+		if high == 0 {
+			inverseLow(&v)
+		} else {
+			v[4], v[5], v[6], v[7] = b[16+x], b[20+x], b[24+x], b[28+x]
+			inverse(&v)
+		}
+		for y, w := range v {
+			left, right := halves(w, inverseBits-fractionBits)
+			b[4*y+x] = left + right<<32
 		}
 	}
 	for y := 0; y < 8; y += 2 {
 		// From two rows of four pairs of neighbours to eight pairs of one above the other.
-		for x := range 4 {
+		for x := range used {
 			above, below := b[4*y+x], b[4*y+4+x]
 			left, leftBelow := int64(int32(above)), int64(int32(below))
 			v[2*x] = left + leftBelow<<32
 			v[2*x+1] = (above-left)>>32 + below - leftBelow
 		}
-		inverse(&v)
+		if used <= 2 {
+			clear(v[2*used : 4])
+			inverseLow(&v)
+		} else {
+			clear(v[2*used:])
+			inverse(&v)
+		}
 		top, bottom := to[y*pitch:][:8], to[(y+1)*pitch:][:8]
 		for x, w := range v {
 			above, below := halves(w, inverseBits+fractionBits+3)
@@ -211,6 +232,22 @@ const (
 	fractionBits = 2  // kept between columns and rows
 )
 
+// Cosines and their sums in units of 2^-13, named by their value in thousandths.
+const (
+	c0298 = 2446
+	c0390 = 3196
+	c0541 = 4433
+	c0765 = 6270
+	c0899 = 7373
+	c1175 = 9633
+	c1501 = 12299
+	c1847 = 15137
+	c1961 = 16069
+	c2053 = 16819
+	c2562 = 20995
+	c3072 = 25172
+)
+
 // halves returns the two numbers of a word, divided by 2^shift and rounded.
 func halves(w int64, shift uint) (low, high int64) {
 	w += 1<<(shift-1) + 1<<(shift-1+32)
@@ -219,20 +256,6 @@ func halves(w int64, shift uint) (low, high int64) {
 
 // inverse transforms eight frequencies, 2^inverseBits times larger.
 func inverse(v *[8]int64) {
-	const (
-		c0298 = 2446 // cosines and their sums in units of 2^-13, named by their value
-		c0390 = 3196
-		c0541 = 4433
-		c0765 = 6270
-		c0899 = 7373
-		c1175 = 9633
-		c1501 = 12299
-		c1847 = 15137
-		c1961 = 16069
-		c2053 = 16819
-		c2562 = 20995
-		c3072 = 25172
-	)
 	z := (v[2] + v[6]) * c0541
 	low, high := z-v[6]*c1847, z+v[2]*c0765
 	sum, difference := (v[0]+v[4])<<inverseBits, (v[0]-v[4])<<inverseBits
@@ -245,6 +268,25 @@ func inverse(v *[8]int64) {
 	z3, z4 = z5-z3*c1961, z5-z4*c0390
 	o7, o5 = o7*c0298+z1+z3, o5*c2053+z2+z4
 	o3, o1 = o3*c3072+z2+z3, o1*c1501+z1+z4
+
+	v[0], v[7] = e0+o1, e0-o1
+	v[1], v[6] = e1+o3, e1-o3
+	v[2], v[5] = e2+o5, e2-o5
+	v[3], v[4] = e3+o7, e3-o7
+}
+
+// inverseLow is inverse where the upper four frequencies are nothing, whatever stands in their place.
+func inverseLow(v *[8]int64) {
+	low, high := v[2]*c0541, v[2]*(c0541+c0765)
+	mean := v[0] << inverseBits
+	e0, e3 := mean+high, mean-high
+	e1, e2 := mean+low, mean-low
+
+	o3, o1 := v[3], v[1]
+	z5 := (o3 + o1) * c1175
+	z3, z4 := z5-o3*c1961, z5-o1*c0390
+	o7, o5 := z3-o1*c0899, z4-o3*c2562
+	o3, o1 = o3*(c3072-c2562)+z3, o1*(c1501-c0899)+z4
 
 	v[0], v[7] = e0+o1, e0-o1
 	v[1], v[6] = e1+o3, e1-o3
