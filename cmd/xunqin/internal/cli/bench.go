@@ -14,7 +14,7 @@ import (
 )
 
 type benchCmd struct {
-	Name        string   `arg:"" optional:"" enum:"all,accept,decode,intake,latency,hamming,match,hashes,pairs" default:"all" help:"accept, decode, intake, latency or hamming; without a name all of them. match: how well edited photos are found, on a set with known answers. hashes: goimagehash of the files named on the input, a line each, for peers.py. pairs: how well invented documents of one child are brought together by what they say."`
+	Name        string   `arg:"" optional:"" enum:"all,accept,decode,intake,latency,hamming,match,growth,hashes,pairs" default:"all" help:"accept, decode, intake, latency or hamming; without a name all of them. match: how well edited photos are found, on a set with known answers. growth: the same at rising sizes of what is known. hashes: goimagehash of the files named on the input, a line each, for peers.py. pairs: how well invented documents of one child are brought together by what they say."`
 	Folders     []string `arg:"" optional:"" help:"Of match: more folders of distractors."`
 	Size        int      `help:"Pages, posts, seconds, hashes or times; of pairs, other documents. Without it what the goal is set for."`
 	Set         string   `help:"Of match: the folder with originals, queries and truth.csv; without it the command draws a set of its own. Of decode: a folder of JPEGs, instead of drawn ones." placeholder:"DIR"`
@@ -25,6 +25,9 @@ type benchCmd struct {
 	Layouts     bool     `help:"Of match: also make pages of one layout with different photos, and compare each with each." default:"true" negatable:""`
 	Sample      int      `help:"Of match: ask every so many-th query of an edit only." default:"1"`
 	Half        int      `help:"Of match: ask about one half of the originals only, 1 or 2, which a hash of their names decides; 0 asks about all."`
+	Sizes       []int    `help:"Of growth: how many photos are known." default:"8000,80000"`
+	Decoded     int      `help:"Of growth: so many of them are pictures, each decoded: photos, crops of them, drawn ones. Beyond that features are drawn from those measured." default:"80000"`
+	Dir         string   `help:"Of growth: a folder in which all that was made is kept, so that a later run goes on; 13 kB a picture and 10 kB for each photo known." placeholder:"DIR"`
 	CPUProfile  string   `name:"cpu-profile" help:"Write a CPU profile for go tool pprof." placeholder:"FILE"`
 }
 
@@ -47,6 +50,9 @@ func (c *benchCmd) runAlone(ctx context.Context, e *Env, _ app.Options) (err err
 	}
 	if c.Name == "match" {
 		return c.match(ctx, e)
+	}
+	if c.Name == "growth" {
+		return c.growth(ctx, e)
 	}
 	if c.Name == "hashes" {
 		return c.hashes(ctx, e)

@@ -58,6 +58,23 @@ func (c *benchCmd) match(ctx context.Context, e *Env) (err error) {
 	return e.print(r, func(w io.Writer) { _, err = r.WriteTo(w) })
 }
 
+// growth asks the queries of a set at several sizes.
+func (c *benchCmd) growth(ctx context.Context, e *Env) error {
+	if c.Set == "" || c.Dir == "" || len(c.Sizes) == 0 || !slices.IsSorted(c.Sizes) || c.Sizes[0] < 1 || c.Decoded < 1 {
+		return usageError{errors.New(e.T("cli.benchgrowth"))}
+	}
+	x := exam.Growth{Set: e.path(c.Set), Dir: e.path(c.Dir), Sizes: c.Sizes, Decoded: c.Decoded, Sample: c.Sample}
+	for _, d := range slices.Concat(c.Distractors, c.Folders) {
+		x.Distractors = append(x.Distractors, e.path(d))
+	}
+	if e.Terminal {
+		x.Progress = func(done, of int) { fmt.Fprintf(e.Stderr, "\r%d/%d ", done, of) }
+	}
+	return x.Run(ctx, func(s exam.Step) error {
+		return e.print(s, func(w io.Writer) { _, _ = s.WriteTo(w) }) // a broken output shows when the next is printed
+	})
+}
+
 // hashes prints what goimagehash makes of the files named on the input.
 func (c *benchCmd) hashes(ctx context.Context, e *Env) error {
 	b, err := io.ReadAll(os.Stdin)
@@ -105,11 +122,11 @@ type geometry struct {
 }
 
 func (c *compareCmd) runAlone(ctx context.Context, e *Env, _ app.Options) error {
-	query, err := prepared(ctx, e.path(c.Query), photo.Limits{Probe: true})
+	query, err := e.prepared(ctx, c.Query, photo.Limits{Probe: true})
 	if err != nil {
 		return err
 	}
-	known, err := prepared(ctx, e.path(c.Known), photo.Limits{Features: true})
+	known, err := e.prepared(ctx, c.Known, photo.Limits{Features: true})
 	if err != nil {
 		return err
 	}
@@ -130,8 +147,42 @@ func (c *compareCmd) runAlone(ctx context.Context, e *Env, _ app.Options) error 
 	}
 	return e.print(out, func(w io.Writer) {
 		fmt.Fprintln(w, e.T("cli.compared."+cmp.Or(v.Kind, "nothing")))
+		if v.Kind == "" || v.Kind == photo.Same {
+			return
+		}
+		fmt.Fprintln(w, e.T("cli.comparedat", "query", said(out.Geometry.Query), "known", said(out.Geometry.Known)))
+		if v.Mirrored && v.Kind != feature.Mirrored {
+			fmt.Fprintln(w, e.T("cli.comparedmirrored"))
+		}
+		if v.Evidence.Support > 0 {
+			fmt.Fprintln(w, e.T("cli.comparedby", "points", v.Evidence.Support, "alike", likeness(e, v.Evidence), "inside", tenths(v.Evidence.Inside)))
+		} else {
+			fmt.Fprintln(w, e.T("cli.comparedhash", "bits", v.Evidence.Bits))
+		}
 	})
 }
+
+// said writes the corners of an area, from its top left with the clock.
+func said(corners [4][2]int) string {
+	var s []string
+	for _, c := range corners {
+		s = append(s, fmt.Sprintf("%d,%d", c[0], c[1]))
+	}
+	return strings.Join(s, "  ")
+}
+
+// likeness says in words how much of the area agrees, block by block.
+func likeness(e *Env, v feature.Evidence) string {
+	switch {
+	case v.Agreeing > 0.9:
+		return e.T("cli.agreeing.all")
+	case v.Agreeing > 0.6:
+		return e.T("cli.agreeing.most")
+	}
+	return e.T("cli.agreeing.some")
+}
+
+func tenths(part float64) int { return max(1, min(10, int(part*10+0.5))) }
 
 func outline(c [4]image.Point) (out [4][2]int) {
 	for i, p := range c {
@@ -140,14 +191,36 @@ func outline(c [4]image.Point) (out [4][2]int) {
 	return out
 }
 
-func prepared(ctx context.Context, file string, lim photo.Limits) (photo.Photo, error) {
-	b, err := os.ReadFile(file)
+// prepared reads a picture to be compared, or says in the reader's language why it cannot be.
+func (e *Env) prepared(ctx context.Context, name string, lim photo.Limits) (photo.Photo, error) {
+	b, err := os.ReadFile(e.path(name))
 	if err != nil {
 		return photo.Photo{}, err
 	}
 	p, err := photo.Prepare(ctx, b, lim)
+	if bad, ok := errors.AsType[*photo.Refused](err); ok {
+		return p, errors.New(e.T("cli.notcompared", "file", name, "why", e.unreadable(bad.Reason)))
+	}
 	if err != nil {
-		return p, fmt.Errorf("%s: %w", file, err)
+		return p, fmt.Errorf("%s: %w", name, err)
+	}
+	if !p.Matchable() {
+		return p, errors.New(e.T("cli.notcompared", "file", name, "why", e.T("cli.flatortiny")))
 	}
 	return p, nil
+}
+
+// unreadable says why a picture is refused.
+func (e *Env) unreadable(reason string) string {
+	switch reason {
+	case photo.Empty, photo.UnknownFormat, photo.HEIC, photo.TooManyPixels, photo.TimedOut:
+		return e.T("photoreason." + reason)
+	case photo.TooLarge:
+		return e.T("photoreason."+reason, "n", photo.MaxBytes>>20)
+	case photo.TooWide, photo.TooNarrow:
+		return e.T("photoreason.shape")
+	case photo.Truncated, photo.Corrupt:
+		return e.T("photoreason.broken")
+	}
+	return e.T("photoreason.other")
 }

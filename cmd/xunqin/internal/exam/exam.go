@@ -15,14 +15,9 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
-	"time"
 
 	"xunqin/pipeline/photo"
-	"xunqin/pipeline/photo/feature"
-	"xunqin/search"
-	"xunqin/search/embedded"
 )
 
 // An Exam says what to measure on.
@@ -36,9 +31,6 @@ type Exam struct {
 	Progress    func(done, of int)
 }
 
-// candidates is how many of the photos that the index finds are compared, see feature.Prepared.Candidates.
-const candidates = 8
-
 // Run sits the exam.
 func (e Exam) Run(ctx context.Context) (r Report, err error) {
 	rows, err := e.truth()
@@ -51,17 +43,16 @@ func (e Exam) Run(ctx context.Context) (r Report, err error) {
 		return r, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	index, err := embedded.Open(ctx, filepath.Join(dir, "index.db"))
+	known, err := openGallery(ctx, dir, "exam\n")
 	if err != nil {
 		return r, err
 	}
-	defer func() { err = errors.Join(err, index.Close()) }()
+	defer func() { err = errors.Join(err, known.close()) }()
 
 	files, err := pictures(append([]string{filepath.Join(e.Set, "originals")}, e.Distractors...))
 	if err != nil {
 		return r, err
 	}
-	known := &gallery{index: index, byFile: map[string]int{}}
 	progress := e.Progress
 	if progress == nil {
 		progress = func(int, int) {}
@@ -80,7 +71,7 @@ func (e Exam) Run(ctx context.Context) (r Report, err error) {
 	if err := known.flush(ctx); err != nil {
 		return r, err
 	}
-	r.References = len(known.photos)
+	r.References = len(known.files)
 	r.Bytes = known.bytes()
 
 	for i, row := range rows {
@@ -157,79 +148,6 @@ func pictures(folders []string) ([]string, error) {
 	return files, nil
 }
 
-// A gallery is all that is known.
-type gallery struct {
-	index  search.Index
-	photos []Known
-	files  []string
-	byFile map[string]int
-	put    []search.Doc
-	size   int64
-	small  int64
-}
-
-// add makes a picture known; ok is false for one that cannot be compared.
-func (g *gallery) add(ctx context.Context, file string) (ok bool, err error) {
-	p, err := read(ctx, file, photo.Limits{Features: true})
-	if refused := (*photo.Refused)(nil); errors.As(err, &refused) || err == nil && !p.Matchable() {
-		return false, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	k, err := NewKnown(p)
-	if err != nil {
-		return false, err
-	}
-	number := len(g.photos)
-	g.byFile[file] = number
-	g.files = append(g.files, file)
-	g.photos = append(g.photos, k)
-	if err := g.weigh(p); err != nil {
-		return false, err
-	}
-	id := strconv.Itoa(number)
-	g.put = append(g.put, search.Doc{ID: id, Kind: search.KindReport, At: time.UnixMilli(1), Photos: []search.PhotoRef{{
-		ID: id, Prints: p.Fingerprints, Features: []search.Features{p.Features},
-	}}})
-	if len(g.put) < 500 {
-		return true, nil
-	}
-	return true, g.flush(ctx)
-}
-
-func (g *gallery) flush(ctx context.Context) error {
-	err := g.index.Put(ctx, g.put...)
-	g.put = nil
-	return err
-}
-
-// weigh adds up what is stored of a photo.
-func (g *gallery) weigh(p photo.Photo) error {
-	b, err := p.Features.MarshalBinary()
-	if err != nil {
-		return err
-	}
-	prints := 0
-	for _, f := range p.Fingerprints {
-		prints += len(f.Bits)
-	}
-	few := p.Features
-	few.Points = few.Points[:min(len(few.Points), photo.CrawledPoints)]
-	s, err := few.MarshalBinary()
-	if err != nil {
-		return err
-	}
-	g.size += int64(len(b) + prints)
-	g.small += int64(len(s) + prints)
-	return nil
-}
-
-func (g *gallery) bytes() Bytes {
-	n := float64(max(1, len(g.photos)))
-	return Bytes{float64(g.size) / n, float64(g.small) / n}
-}
-
 func read(ctx context.Context, file string, lim photo.Limits) (photo.Photo, error) {
 	b, err := os.ReadFile(file)
 	if err != nil {
@@ -257,7 +175,7 @@ func (r *Report) ask(ctx context.Context, g *gallery, q row) error {
 		original = -1
 	}
 	var ms Milliseconds
-	answers, byHash, err := g.answers(ctx, q.query, &ms)
+	answers, err := g.answers(ctx, q.query, &ms)
 	if refused := (*photo.Refused)(nil); errors.As(err, &refused) || errors.Is(err, errUnfit) {
 		if known {
 			each(func(c *Count) { c.Unfit++ })
@@ -267,7 +185,7 @@ func (r *Report) ask(ctx context.Context, g *gallery, q row) error {
 		return err
 	}
 	r.took(q.edit, ms)
-	r.Pairs += len(g.photos)
+	r.Pairs += len(g.files)
 	if known {
 		r.Pairs--
 	}
@@ -284,11 +202,11 @@ func (r *Report) ask(ctx context.Context, g *gallery, q row) error {
 			found = true
 			each(func(c *Count) {
 				c.Found++
-				if byHash[a.number] {
+				if a.byHash {
 					c.Hash++
 				}
 			})
-		case g.photos[a.number].sum == g.sum(original):
+		case g.sums[a.number] == g.sum(original):
 			// The very same file under another name.
 		default:
 			r.FalsePairs++
@@ -305,80 +223,5 @@ func (g *gallery) sum(number int) [sha256.Size]byte {
 	if number < 0 {
 		return [sha256.Size]byte{}
 	}
-	return g.photos[number].sum
-}
-
-var errUnfit = errors.New("too flat or too small to be compared")
-
-type answer struct {
-	number int
-	Verdict
-}
-
-// answers returns the known photos that the program would show for a picture.
-func (g *gallery) answers(ctx context.Context, file string, ms *Milliseconds) (all []answer, byHash map[int]bool, err error) {
-	b, err := os.ReadFile(file)
-	if err != nil {
-		return nil, nil, err
-	}
-	var clock stopwatch
-	clock.lap()
-	p, err := photo.Prepare(ctx, b, photo.Limits{})
-	if err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", file, err)
-	}
-	plain := clock.lap()
-	ms.Decode += plain
-	if !p.Matchable() {
-		return nil, nil, fmt.Errorf("%s: %w", file, errUnfit)
-	}
-	if p, err = photo.Prepare(ctx, b, photo.Limits{Probe: true}); err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", file, err)
-	}
-	ms.Features += max(0, clock.lap()-plain)
-
-	byHash = map[int]bool{}
-	for i, k := range g.photos {
-		if _, ok := p.Probe.Recognise(k.photo); ok {
-			byHash[i] = true
-		}
-	}
-	ms.Hash += clock.lap()
-	for i := range g.photos {
-		if byHash[i] {
-			m, ok := p.Probe.Compare(g.photos[i].photo, g.photos[i].prepared)
-			all = append(all, answer{i, Verdict{m, ok}})
-		}
-	}
-	ms.Verify += clock.lap()
-
-	query := p.Probe.Query
-	for range 2 { // as it is, then in windows
-		list, err := query.Candidates(candidates, func(f search.Features) ([]search.Candidate, error) {
-			return g.index.Votes(ctx, f, candidates)
-		})
-		if err != nil {
-			return nil, nil, err
-		}
-		ms.Candidates += clock.lap()
-		for _, c := range list {
-			i, err := strconv.Atoi(c.Photo)
-			if err != nil {
-				return nil, nil, err
-			}
-			if slices.ContainsFunc(all, func(a answer) bool { return a.number == i }) {
-				continue
-			}
-			if m, ok := feature.Compare(query, g.photos[i].prepared, c.Where...); m.Kind != "" {
-				all = append(all, answer{i, Verdict{m, ok}})
-			}
-		}
-		ms.Verify += clock.lap()
-		if slices.ContainsFunc(all, func(a answer) bool { return a.Same }) {
-			break
-		}
-		query = query.Windows()
-		ms.Features += clock.lap()
-	}
-	return all, byHash, nil
+	return g.sums[number]
 }

@@ -421,3 +421,13 @@ func photographed(r *rand.Rand, m *image.RGBA, sigma float64) *image.RGBA {
 	tint := [3]float64{between(r, .85, 1.1), between(r, .85, 1.1), between(r, .85, 1.1)}
 	return noisy(r, curved(out, func(c int, v float64) float64 { return tint[c] * v }), 6)
 }
+
+// Part returns another picture made of a part of one: a quarter to six tenths of it, mirrored or not, in another light.
+func Part(r *rand.Rand, m *image.RGBA) *image.RGBA {
+	out := crop(r, m, between(r, 0.25, 0.6))
+	if r.IntN(2) == 0 {
+		out = mirror(out)
+	}
+	gamma := math.Exp(between(r, -0.4, 0.4))
+	return curved(out, func(_ int, v float64) float64 { return 255 * math.Pow(v/255, gamma) })
+}
