@@ -2,10 +2,12 @@ package photo
 
 import (
 	"bytes"
+	"errors"
 	"image"
 	"image/color"
 	"image/draw"
 	"image/jpeg"
+	"math/rand/v2"
 	"testing"
 
 	"xunqin/pipeline/photo/feature"
@@ -145,6 +147,102 @@ func TestProbeAndFeaturesAreMadeOnRequestOnly(t *testing.T) {
 	flat, err := Prepare(t.Context(), jpegBytes(t, image.NewGray(image.Rect(0, 0, 300, 200)), 90), Limits{Probe: true, Features: true})
 	if err != nil || flat.Probe != nil || flat.Features.Points != nil {
 		t.Errorf("of a flat picture: %v, %v", flat.Probe, err)
+	}
+}
+
+// page draws lines of writing in an invented alphabet, and bars and boxes as an app has them.
+func page(seed uint64, w, h int, boxes bool) *image.NRGBA {
+	alphabet := rand.New(rand.NewPCG(1, 26))
+	var letters [26]uint64
+	for i := range letters {
+		letters[i] = alphabet.Uint64() & alphabet.Uint64()
+	}
+	r := rand.New(rand.NewPCG(seed, 1))
+	m := image.NewNRGBA(image.Rect(0, 0, w, h))
+	draw.Draw(m, m.Rect, image.White, image.Point{}, draw.Src)
+	fill := func(r image.Rectangle, v uint8) {
+		draw.Draw(m, r, image.NewUniform(color.Gray{v}), image.Point{}, draw.Src)
+	}
+	if boxes {
+		fill(image.Rect(0, 0, w, 60), 40)
+		for i := range 9 {
+			fill(image.Rect(20+i%3*w/3, 90+i/3*h/3, w/3-10+i%3*w/3, 60+h/4+i/3*h/3), uint8(200+5*i))
+		}
+	}
+	for y := 30; y < h-40; y += 34 {
+		for x := 30; x < w-40; x += 22 {
+			l := letters[r.IntN(len(letters))]
+			for i := 0; i < 64 && r.IntN(6) > 0; i++ {
+				if l>>i&1 > 0 {
+					fill(image.Rect(0, 0, 2, 2).Add(image.Pt(x+i%8*2, y+i/8*2)), 20)
+				}
+			}
+		}
+	}
+	return m
+}
+
+func TestPagesOfWritingAndOfAppsFindNothing(t *testing.T) {
+	photo, photoKept := reference(t, scene(5, 640, 480))
+	other, otherKept := reference(t, page(9, 700, 900, true))
+	for name, m := range map[string]image.Image{"writing": page(2, 900, 1200, false), "app": page(3, 720, 1280, true)} {
+		p := probe(t, m)
+		if p.Probe == nil {
+			continue // too little in it: nothing is asked
+		}
+		if got, ok := p.Probe.Compare(photo, photoKept); ok || got.Kind != "" {
+			t.Errorf("%s is a photo: %+v", name, got)
+		}
+		if got, ok := p.Probe.Compare(other, otherKept); ok {
+			t.Errorf("%s is another page: %+v", name, got)
+		}
+	}
+}
+
+func TestPicturesWithNothingInThemHaveNoProbe(t *testing.T) {
+	for _, m := range []image.Image{
+		image.NewGray(image.Rect(0, 0, 1, 1)), image.NewGray(image.Rect(0, 0, 1, 2000)), image.NewGray(image.Rect(0, 0, 900, 900)),
+		scene(1, 60, 900),
+	} {
+		p, err := Prepare(t.Context(), pngBytes(t, m), Limits{Probe: true})
+		if refused := (*Refused)(nil); err != nil && !errors.As(err, &refused) {
+			t.Fatal(err)
+		}
+		if p.Probe != nil || err == nil && p.Matchable() {
+			t.Errorf("%v has a probe", m.Bounds())
+		}
+	}
+}
+
+// However busy a picture is, what it is looked for by is bounded: seventeen views of six hundred points each way.
+func TestGridOfThumbnailsIsLookedAtInFewViews(t *testing.T) {
+	grid := image.NewNRGBA(image.Rect(0, 0, 2000, 2000))
+	for i := range 25 { // the largest that may be photos, and more than are looked at
+		cell := image.Rect(0, 0, 380, 380).Add(image.Pt(i%5*400+10, i/5*400+10))
+		draw.Draw(grid, cell, scene(uint64(100+i), 380, 380), image.Point{}, draw.Src)
+	}
+	tiny := image.NewNRGBA(image.Rect(0, 0, 2000, 2000))
+	for i := range 400 {
+		cell := image.Rect(0, 0, 90, 90).Add(image.Pt(i%20*100+5, i/20*100+5))
+		draw.Draw(tiny, cell, scene(uint64(i%7), 90, 90), image.Point{}, draw.Src)
+	}
+	for name, c := range map[string]struct {
+		of    image.Image
+		views int
+	}{"25": {grid, 17}, "400": {tiny, 1}} {
+		p := probe(t, c.of).Probe
+		views := p.Query.Probes()
+		if len(views) != c.views {
+			t.Errorf("grid of %s: %d views, want %d", name, len(views), c.views)
+		}
+		for _, v := range append(views, p.Query.Windows().Probes()...) {
+			if len(v.Plain.Points) > feature.QueryPoints || len(v.Mirrored.Points) > feature.QueryPoints {
+				t.Errorf("grid of %s: %d and %d points", name, len(v.Plain.Points), len(v.Mirrored.Points))
+			}
+		}
+		if n := len(p.Fingerprints); n > 8*18 {
+			t.Errorf("grid of %s: %d fingerprints", name, n)
+		}
 	}
 }
 

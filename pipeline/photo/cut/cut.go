@@ -130,6 +130,9 @@ func (c *cutter) runs(r image.Rectangle, columns bool) []run {
 
 // cut trims the plain margins of r, cuts along all plain runs of the direction that has the widest, and goes on with the pieces.
 func (c *cutter) cut(r image.Rectangle, depth int) {
+	if r.Dx() < minSide || r.Dy() < minSide {
+		return
+	}
 	var rows, columns []run
 	for {
 		before := r

@@ -55,6 +55,7 @@ type overlay struct {
 	alike    float64 // mean correlation of the best two thirds of the blocks with something in them
 	agreeing float64 // part of those blocks that correlate
 	against  float64 // part of the overlay in the largest patch of blocks that show something else
+	differs  float64 // part of the blocks in the middle with something in them in both pictures that do not correlate
 	seen     float64 // part of the overlay whose blocks have something in them and correlate
 	shade    float64 // correlation of the brightness of the plain blocks; 1 where there are hardly any
 	blocks   int     // with something in them
@@ -71,10 +72,14 @@ const (
 	canvas   = 112
 )
 
-// A block agrees from a correlation of correlated on; blocks together show something else under maxContrary.
+// A block agrees from a correlation of correlated on, and does not under different; blocks together show something else under
+// maxContrary. The middle is without edge of the picture above and below: what is drawn over a picture is a banner or a line of
+// text there, and the photo in a page is not.
 const (
 	correlated  = 0.5
+	different   = 0.35
 	maxContrary = 0.4
+	edge        = 0.2
 )
 
 // A box is a part of a picture in units.
@@ -159,6 +164,9 @@ func overlaid(query, known picture, part box, p plan) (out overlay, ok bool) {
 	var plain block
 	changes := make([]change, len(blocks)) // zero where there is nothing to tell
 	whole, agreeing := 0, 0
+	rich, differing := 0, 0
+	m := p.local(out.middle)
+	sideways := math.Abs(m[2]-m[1]) > math.Abs(m[0]+m[3]) // above and below in the query are left and right in the known picture
 	for i := range blocks {
 		b := &blocks[i]
 		if 2*b.n < b.all {
@@ -176,6 +184,16 @@ func overlaid(query, known picture, part box, p plan) (out overlay, ok bool) {
 		if r >= correlated {
 			agreeing++
 		}
+		at := (float64(i/columns) + 0.5) / float64(rows)
+		if sideways {
+			at = (float64(i%columns) + 0.5) / float64(columns)
+		}
+		if min(c.q, c.k) >= minContrast && at > edge && at < 1-edge {
+			rich++
+			if r < different {
+				differing++
+			}
+		}
 	}
 	if len(told) == 0 {
 		return out, false
@@ -189,6 +207,7 @@ func overlaid(query, known picture, part box, p plan) (out overlay, ok bool) {
 	out.blocks = len(told)
 	out.agreeing = float64(agreeing) / float64(len(told))
 	out.seen = float64(agreeing) / float64(whole)
+	out.differs = float64(differing) / float64(max(1, rich))
 	out.against = float64(largest(contrary(changes, columns), columns)) / float64(whole)
 	out.shade = 1
 	if plain.n >= 8 {

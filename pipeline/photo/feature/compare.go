@@ -43,6 +43,8 @@ type Evidence struct {
 	Alike    float64 `json:"alike"`    // correlation of brightness in the best two thirds of the blocks laid over each other
 	Agreeing float64 `json:"agreeing"` // part of the blocks with something in them that correlate
 	Against  float64 `json:"against"`  // part of the area that is one patch of something else
+	Differs  float64 `json:"differs"`  // part of the blocks in the middle with something in them in both that do not correlate
+	Astray   float64 `json:"astray"`   // features that lie near their places and not in them, to those that lie in them
 	Seen     float64 `json:"seen"`     // part of the area that has something in it and correlates
 	Shade    float64 `json:"shade"`    // correlation of the plain blocks' brightness
 	Inside   float64 `json:"inside"`   // part of the known picture that the query shows
@@ -231,11 +233,12 @@ func (p *Prepared) find(i int, mirrored bool, known Prepared) (best finding) {
 			}
 			f := finding{plan: l.plan, view: i, mirrored: mirrored, Evidence: Evidence{
 				Ties: len(all), Support: l.support, Error: l.off(),
-				Alike: o.alike, Agreeing: o.agreeing, Against: o.against, Seen: o.seen, Shade: o.shade,
+				Alike: o.alike, Agreeing: o.agreeing, Against: o.against, Differs: o.differs, Seen: o.seen, Shade: o.shade,
 				Inside: o.inside, Covered: o.covered,
 			}}
 			m := l.local(o.middle)
 			_, f.Stretch = stretch(m)
+			f.Astray = l.astray(all, pts, k.plain)
 			f.Turn = math.Round(math.Atan2(m[2]-m[1], m[0]+m[3])*180/math.Pi*100) / 100 // the arc's last bits are the machine's
 			f.verdict = f.judge()
 			if f.over(best) {
@@ -268,6 +271,12 @@ const (
 	mostAgreeing = 0.68
 	nearlyAll    = 0.9
 	minInside    = 0.08 // of a known picture; less looks like many things
+	plainDiffers = 0.14 // of the middle, or with plainAstray as much less of either as there is of the other: another photo
+	plainAstray  = 0.3  // or another shot, whose things lie near the places they had in the first
+	smallPart    = 0.3  // of a known picture; nobody cuts so little out and turns it by more than smallTurn
+	smallTurn    = 20
+	bareCut      = 0.35 // a thing on a plain ground that fills no more than this is the same from nearer or farther
+	bareInside   = 0.8
 	contained    = 0.93 // of a picture that was cropped, or of one that was put into another
 	containedAll = 0.97
 )
@@ -286,6 +295,15 @@ func (e Evidence) judge() verdict {
 	case e.Against > maxAgainst:
 		return layoutOnly
 	case e.Agreeing < minAgreeing:
+		return scene
+	case e.Differs/plainDiffers+e.Astray/plainAstray > 1:
+		if e.Differs/plainDiffers > e.Astray/plainAstray {
+			return layoutOnly
+		}
+		return scene
+	case e.Inside < smallPart && math.Abs(e.Turn) > smallTurn:
+		return scene
+	case e.Seen < bareCut && min(e.Inside, e.Covered) < bareInside:
 		return scene
 	case e.Seen >= scarceTurned || e.Seen >= scarce && e.upright():
 		return same

@@ -136,6 +136,39 @@ func TestSameLayoutWithAnotherPhotoIsNotTheSame(t *testing.T) {
 	}
 }
 
+func TestSmallPhotoInAPageIsNotTheSame(t *testing.T) {
+	page := func(photo *image.Gray) *image.Gray {
+		return laid(drawn(79, 900, 640), photo, func(x, y float64) (float64, float64) { return x - 260, y - 170 })
+	}
+	m, ok := Compare(query(smaller(page(drawn(63, 300, 300)), 700)), known(page(drawn(64, 300, 300))))
+	if ok || m.Kind != Layout {
+		t.Errorf("%v %+v", ok, m)
+	}
+	if m, ok := Compare(query(smaller(page(drawn(63, 300, 300)), 700)), known(page(drawn(63, 300, 300)))); !ok || m.Kind != Edited {
+		t.Errorf("and the same page: %v %+v", ok, m)
+	}
+}
+
+func TestThingsThatMovedAreAnotherShot(t *testing.T) {
+	things := []*image.Gray{drawn(91, 200, 200), drawn(92, 160, 220), drawn(93, 180, 160)}
+	shot := func(moved float64) *image.Gray {
+		g := drawn(90, 800, 600)
+		for i, m := range things {
+			g = laid(g, m, func(x, y float64) (float64, float64) {
+				return x - float64(70+250*i) - moved, y - float64(120+90*i) + moved/2
+			})
+		}
+		return g
+	}
+	m, ok := Compare(query(shot(14)), known(shot(0)))
+	if ok || m.Kind != Scene {
+		t.Errorf("%v %+v", ok, m)
+	}
+	if m, ok := Compare(query(smaller(shot(0), 640)), known(shot(0))); !ok || m.Kind != Edited {
+		t.Errorf("and the same shot: %v %+v", ok, m)
+	}
+}
+
 func TestOneThingOnATableIsAnotherShot(t *testing.T) {
 	thing := drawn(71, 220, 160)
 	table := func(at float64, turn float64) *image.Gray {
@@ -264,6 +297,13 @@ func TestRules(t *testing.T) {
 		"places off":               {with(good, func(e *Evidence) { e.Error = 3 }), scene},
 		"places far off":           {with(good, func(e *Evidence) { e.Error = 5 }), nothing},
 		"a large patch is another": {with(good, func(e *Evidence) { e.Against = 0.3 }), layoutOnly},
+		"the middle is another":    {with(good, func(e *Evidence) { e.Differs = 0.15 }), layoutOnly},
+		"things moved":             {with(good, func(e *Evidence) { e.Astray = 0.35 }), scene},
+		"some moved, some differ":  {with(good, func(e *Evidence) { e.Astray, e.Differs = 0.2, 0.06 }), scene},
+		"little moved or differs":  {with(good, func(e *Evidence) { e.Astray, e.Differs = 0.1, 0.06 }), same},
+		"a small part, turned":     {with(good, func(e *Evidence) { e.Inside, e.Turn = 0.2, 65 }), scene},
+		"a small part":             {with(good, func(e *Evidence) { e.Inside, e.Turn = 0.2, 2 }), same},
+		"one thing, nearer":        {with(good, func(e *Evidence) { e.Seen, e.Inside = 0.3, 0.66 }), scene},
 		"hardly half agrees":       {with(good, func(e *Evidence) { e.Agreeing = 0.45 }), scene},
 		"little, whole":            {little, same},
 		"little, turned within":    {with(little, func(e *Evidence) { e.Turn = -15 }), same},

@@ -226,6 +226,41 @@ func within(all []tie, p plan, slack float64, seed *tie) []tie {
 	return out
 }
 
+// What lies near its place in another shot is as much alike and as large and turned as in its place, and no chance.
+const (
+	inPlace      = 4  // units
+	offPlace     = 4  // pixels of the level it was found in, and as many units
+	nearPlace    = 30 // units
+	nearTurn     = 12 // 256ths of a full turn
+	nearDistance = 60 // bits
+)
+
+// astray returns how many of all ties lead near the place the plan says and not to it, to those that do. A copy moves nothing;
+// from another side, or a moment later, some things lie elsewhere among the others.
+func (l layout) astray(all []tie, query, known points) float64 {
+	in, near := 0, 0
+	for _, t := range all {
+		at, ok := l.at(t.from)
+		if !ok {
+			continue
+		}
+		d := at.distance(t.to)
+		if d <= inPlace {
+			in++
+		}
+		if d <= offPlace || d > nearPlace || t.distance > nearDistance {
+			continue
+		}
+		m := l.local(t.from)
+		enlarged, _ := stretch(m)
+		turn := int8(t.angle - direction(int(product(m[0]+m[3], 1<<14)), int(product(m[2]-m[1], 1<<14))))
+		if d > product(offPlace, max(known.size[t.j], product(query.size[t.i], enlarged))) && turn <= nearTurn && turn >= -nearTurn {
+			near++
+		}
+	}
+	return float64(near) / float64(max(1, in))
+}
+
 // support counts ties, at most two in a cell of 24 units, so that one spot rich in corners does not carry a plan.
 func support(in []tie) int {
 	type cell struct{ x, y int }
