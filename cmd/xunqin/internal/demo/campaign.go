@@ -150,13 +150,14 @@ const (
 	talk                // no picture
 )
 
-// opening fixes what the first posts are, so that whoever looks on sees leads soon, and
-// two copies of one picture that disagree.
+// opening fixes what the first posts are, so that whoever looks on sees leads soon, two
+// copies of one picture that disagree, and one of each edit that hides a picture.
 var opening = map[int]struct {
 	report int
 	edit   draw.Edit
 }{
 	2: {0, draw.Recompress}, 7: {1, draw.Caption}, 12: {0, draw.Resize}, 18: {2, draw.Tone}, 24: {3, draw.Brightness},
+	4: {4, draw.Poster}, 9: {5, draw.Mirror}, 11: {6, draw.Collage}, 14: {7, draw.Screenshot}, 16: {8, draw.Crop}, 21: {9, draw.Print}, 26: {1, draw.Turn},
 }
 
 func (c *Campaign) choose() plan {
