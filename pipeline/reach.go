@@ -41,8 +41,8 @@ const (
 	narrowAlike   = 0.85
 )
 
-// takes reports whether a tie makes a lead at this reach.
-func (r Reach) takes(t record.Tie) bool {
+// Takes reports whether a tie makes a lead at this reach.
+func (r Reach) Takes(t record.Tie) bool {
 	if t.Kind == feature.Scene || t.Kind == feature.Layout {
 		return r == Wide
 	}
@@ -121,8 +121,8 @@ func (p *Pipeline) changeOfReach(ctx context.Context, tx *sql.Tx, to Reach) (c R
 					continue
 				}
 				at := pair{v.report.ID, v.other.PictureID}
-				best[at] = best[at] || to.takes(t)
-				if to.takes(t) && !c.From.takes(t) {
+				best[at] = best[at] || to.Takes(t)
+				if to.Takes(t) && !c.From.Takes(t) {
 					gained[at] = true
 					doc, of := v.other.PostID, "post"
 					if doc == "" {

@@ -315,7 +315,7 @@ func (p *Pipeline) joinCopy(ctx context.Context, tx *sql.Tx, ph record.Photo, fo
 	}
 	var fresh []string
 	for _, n := range found {
-		if n.photo.ReportID == "" || !reach.takes(n.tie) {
+		if n.photo.ReportID == "" || !reach.Takes(n.tie) {
 			continue
 		}
 		id, isNew, err := p.addLead(ctx, tx, n.photo, picture, ph, n.tie)
@@ -334,7 +334,7 @@ func (p *Pipeline) joinCopy(ctx context.Context, tx *sql.Tx, ph record.Photo, fo
 func (p *Pipeline) joinReport(ctx context.Context, tx *sql.Tx, ph record.Photo, found []near, reach Reach) ([]string, error) {
 	var fresh []string
 	for _, n := range found {
-		if n.photo.ReportID == ph.ReportID || !reach.takes(n.tie) {
+		if n.photo.ReportID == ph.ReportID || !reach.Takes(n.tie) {
 			continue
 		}
 		of, other, tie := ph, n.photo, n.tie.Turned() // a lead says what the other photo is to the report's

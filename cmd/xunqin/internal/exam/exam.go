@@ -17,6 +17,7 @@ import (
 	"slices"
 	"strings"
 
+	"xunqin/pipeline"
 	"xunqin/pipeline/photo"
 )
 
@@ -189,8 +190,20 @@ func (r *Report) ask(ctx context.Context, g *gallery, q row) error {
 	if known {
 		r.Pairs--
 	}
+	if known {
+		r.reached(pipeline.Reaches(), func(f *pipeline.ReachRates) { f.Copies++ })
+	}
+	r.reached(pipeline.Reaches(), func(f *pipeline.ReachRates) { f.Unrelated += len(g.photos) - 1 })
 	found := false
 	for _, a := range answers {
+		if g.photos[a.number].sum == g.sum(original) {
+			taken := r.judge(a.Verdict, copied)
+			if a.number == original {
+				r.reached(taken, func(f *pipeline.ReachRates) { f.Found++ })
+			}
+		} else {
+			r.reached(r.judge(a.Verdict, unrelated), func(f *pipeline.ReachRates) { f.FalseTaken++ })
+		}
 		switch {
 		case !a.Same:
 			if a.number == original {

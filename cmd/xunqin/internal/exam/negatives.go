@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"xunqin/cmd/xunqin/internal/exam/made"
+	"xunqin/pipeline"
 	"xunqin/pipeline/photo"
 )
 
@@ -47,7 +48,7 @@ func (e Exam) negatives(ctx context.Context, r *Report, files []string, progress
 			}
 			sides = append(sides, *s)
 		}
-		r.Series.compare(sides)
+		r.Series.compare(r, sides)
 	}
 	if !e.Layouts {
 		return nil
@@ -81,7 +82,7 @@ func (e Exam) negatives(ctx context.Context, r *Report, files []string, progress
 			if r.Layouts[kind] == nil {
 				r.Layouts[kind] = &Negatives{Called: [][2]string{}}
 			}
-			r.Layouts[kind].compare(sides)
+			r.Layouts[kind].compare(r, sides)
 		}
 	}
 	return nil
@@ -124,7 +125,7 @@ func newSide(ctx context.Context, file string, b []byte) (*side, error) {
 }
 
 // compare compares each with each; the same file under two names is no pair.
-func (n *Negatives) compare(sides []side) {
+func (n *Negatives) compare(r *Report, sides []side) {
 	for i, q := range sides {
 		windows := sync.OnceValue(q.photo.Probe.Query.Windows)
 		for j, k := range sides {
@@ -133,6 +134,8 @@ func (n *Negatives) compare(sides []side) {
 			}
 			v := compare(q.photo, k.known, windows)
 			n.Pairs++
+			r.reached(pipeline.Reaches(), func(f *pipeline.ReachRates) { f.Alike++ })
+			r.reached(r.judge(v, alike), func(f *pipeline.ReachRates) { f.AlikeTaken++ })
 			switch {
 			case v.Same:
 				n.CalledSame++

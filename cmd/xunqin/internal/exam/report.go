@@ -5,31 +5,35 @@ import (
 	"io"
 	"slices"
 	"strings"
+
+	"xunqin/pipeline"
 )
 
 // A Report is what was measured.
 type Report struct {
-	Edits      map[string]*Count     `json:"edits"`
-	Classes    map[string]*Count     `json:"classes"`
-	Mean       float64               `json:"mean"`     // of the edits' rates
-	MeanFit    float64               `json:"mean_fit"` // the same without pictures under the quality gate
-	Pairs      int                   `json:"pairs"`
-	FalsePairs int                   `json:"false_pairs"`
-	FalseRate  [2]float64            `json:"false_rate_95"` // false pairs a pair, with 95 % confidence
-	ScenePairs int                   `json:"scene_pairs"`   // not the same by the program's word, and shown apart
-	Series     Negatives             `json:"series"`
-	Layouts    map[string]*Negatives `json:"layouts"` // by kind of page
-	Milli      Milliseconds          `json:"ms"`
-	Plain      Latency               `json:"ms_plain"`    // of queries that are a picture
-	Embedded   Latency               `json:"ms_embedded"` // of posters, collages, screenshots and photos of prints
-	Bytes      Bytes                 `json:"bytes"`
-	References int                   `json:"references"`
-	Queries    int                   `json:"queries"`
-	Unfit      []string              `json:"unfit"` // pictures under the quality gate: too flat, too small or refused
-	Missed     []string              `json:"missed"`
-	Wrong      [][2]string           `json:"wrong"` // false pairs: query and photo
-	edits      []string              // in the order of the set
-	class      map[string]string     // of an edit
+	Edits      map[string]*Count                      `json:"edits"`
+	Classes    map[string]*Count                      `json:"classes"`
+	Mean       float64                                `json:"mean"`     // of the edits' rates
+	MeanFit    float64                                `json:"mean_fit"` // the same without pictures under the quality gate
+	Pairs      int                                    `json:"pairs"`
+	FalsePairs int                                    `json:"false_pairs"`
+	FalseRate  [2]float64                             `json:"false_rate_95"` // false pairs a pair, with 95 % confidence
+	ScenePairs int                                    `json:"scene_pairs"`   // not the same by the program's word, and shown apart
+	Series     Negatives                              `json:"series"`
+	Layouts    map[string]*Negatives                  `json:"layouts"` // by kind of page
+	Kinds      map[string]pipeline.KindRate           `json:"kinds"`
+	Reaches    map[pipeline.Reach]pipeline.ReachRates `json:"reaches"`
+	Milli      Milliseconds                           `json:"ms"`
+	Plain      Latency                                `json:"ms_plain"`    // of queries that are a picture
+	Embedded   Latency                                `json:"ms_embedded"` // of posters, collages, screenshots and photos of prints
+	Bytes      Bytes                                  `json:"bytes"`
+	References int                                    `json:"references"`
+	Queries    int                                    `json:"queries"`
+	Unfit      []string                               `json:"unfit"` // pictures under the quality gate: too flat, too small or refused
+	Missed     []string                               `json:"missed"`
+	Wrong      [][2]string                            `json:"wrong"` // false pairs: query and photo
+	edits      []string                               // in the order of the set
+	class      map[string]string                      // of an edit
 	plain      spreads
 	embedded   spreads
 }
@@ -132,6 +136,7 @@ func spread(v []float64) Spread {
 func newReport() Report {
 	return Report{
 		Edits: map[string]*Count{}, Classes: map[string]*Count{}, Layouts: map[string]*Negatives{}, class: map[string]string{},
+		Kinds: map[string]pipeline.KindRate{}, Reaches: map[pipeline.Reach]pipeline.ReachRates{},
 		Unfit: []string{}, Missed: []string{}, Wrong: [][2]string{}, Series: Negatives{Called: [][2]string{}},
 	}
 }
