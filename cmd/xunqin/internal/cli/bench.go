@@ -28,6 +28,7 @@ type benchCmd struct {
 	Sizes       []int    `help:"Of growth: how many photos are known." default:"8000,80000"`
 	Decoded     int      `help:"Of growth: so many of them are pictures, each decoded: photos, crops of them, drawn ones. Beyond that features are drawn from those measured." default:"80000"`
 	Dir         string   `help:"Of growth: a folder in which all that was made is kept, so that a later run goes on; 13 kB a picture and 10 kB for each photo known." placeholder:"DIR"`
+	Figures     string   `help:"Of match: also write to this file, as JSON, what the desk shows of it: how often each kind and each reach is wrong." placeholder:"FILE"`
 	CPUProfile  string   `name:"cpu-profile" help:"Write a CPU profile for go tool pprof." placeholder:"FILE"`
 }
 

@@ -3,17 +3,21 @@ package cli
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"image"
 	"io"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"xunqin/cmd/xunqin/internal/app"
 	"xunqin/cmd/xunqin/internal/exam"
 	"xunqin/cmd/xunqin/internal/exam/made"
+	"xunqin/pipeline"
 	"xunqin/pipeline/photo"
 	"xunqin/pipeline/photo/feature"
 )
@@ -55,6 +59,11 @@ func (c *benchCmd) match(ctx context.Context, e *Env) (err error) {
 	if err != nil {
 		return err
 	}
+	if c.Figures != "" {
+		if err := c.writeFigures(e, r); err != nil {
+			return err
+		}
+	}
 	return e.print(r, func(w io.Writer) { _, err = r.WriteTo(w) })
 }
 
@@ -73,6 +82,21 @@ func (c *benchCmd) growth(ctx context.Context, e *Env) error {
 	return x.Run(ctx, func(s exam.Step) error {
 		return e.print(s, func(w io.Writer) { _, _ = s.WriteTo(w) }) // a broken output shows when the next is printed
 	})
+}
+
+// writeFigures writes what people are shown of the exam, with the command that repeats it.
+func (c *benchCmd) writeFigures(e *Env, r exam.Report) error {
+	f := pipeline.Figures{Command: "xunqin bench match", Date: e.Now().UTC().Format(time.DateOnly), Kinds: r.Kinds, Reaches: r.Reaches}
+	if c.Set == "" {
+		f.Command += fmt.Sprintf(" --originals %d --seed %d", c.Originals, c.Seed)
+	} else {
+		f.Command += " --set " + filepath.Base(c.Set)
+	}
+	b, err := json.MarshalIndent(f, "", "  ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(e.path(c.Figures), append(b, '\n'), 0o644)
 }
 
 // hashes prints what goimagehash makes of the files named on the input.
