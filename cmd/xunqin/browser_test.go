@@ -2,9 +2,13 @@ package main
 
 import (
 	"context"
+	"database/sql"
+	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +16,9 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"xunqin/cmd/xunqin/internal/app"
+	"xunqin/cmd/xunqin/internal/demo"
+	"xunqin/cmd/xunqin/internal/demo/draw"
+	"xunqin/pipeline/photo/feature"
 	"xunqin/pipeline/record"
 )
 
@@ -34,6 +41,7 @@ func TestBrowser(t *testing.T) {
 		t.Skip("no Chromium: install it or name its command in XUNQIN_CHROMIUM")
 	}
 	d := startDemo(t)
+	hidden := hiddenCopies(t, d)
 	for _, screen := range []struct {
 		name, lang    string
 		width, height int64
@@ -44,6 +52,7 @@ func TestBrowser(t *testing.T) {
 		t.Run(screen.name, func(t *testing.T) {
 			b := &browser{d: d, lang: screen.lang, name: screen.name, width: screen.width, height: screen.height, command: command}
 			t.Run("volunteer", func(t *testing.T) { b.volunteer(t) })
+			t.Run("hidden", func(t *testing.T) { b.hidden(t, hidden) })
 			t.Run("activist", func(t *testing.T) { b.activist(t) })
 			t.Run("admin", func(t *testing.T) { b.admin(t) })
 			t.Run("auditor", func(t *testing.T) { b.auditor(t) })
@@ -86,6 +95,84 @@ func startDemo(t *testing.T) *app.Demo {
 		}
 	}
 	return d
+}
+
+// hiddenCopy is a lead that takes more than a hash of the whole picture to find.
+type hiddenCopy struct {
+	edit        draw.Edit
+	lead, photo string
+}
+
+// hiddenCopies waits until the demo has a lead of each edit that hides a picture, of the kind that is true of it.
+func hiddenCopies(t *testing.T, d *app.Demo) (list []hiddenCopy) {
+	t.Helper()
+	kinds := map[draw.Edit][]string{
+		draw.Mirror: {feature.Mirrored}, draw.Turn: {feature.Turned}, draw.Crop: {feature.Part}, draw.Poster: {feature.Inside},
+		draw.Collage: {feature.Inside}, draw.Screenshot: {feature.Inside}, draw.Print: {feature.Print, feature.Inside},
+	}
+	find := func() (list []hiddenCopy, missing string) {
+		for edit, want := range kinds {
+			i := slices.IndexFunc(d.Copies(), func(c demo.Copy) bool { return c.Edit == edit })
+			if i < 0 {
+				return nil, fmt.Sprintf("no post with a %s", edit)
+			}
+			var lead, photo, kind string
+			err := d.Records.DB().QueryRowContext(t.Context(), `SELECT sightings.lead_id, sightings.photo_id, sightings.kind FROM sightings JOIN photos ON photos.id=sightings.photo_id
+				JOIN posts ON posts.id=photos.post_id JOIN leads ON leads.id=sightings.lead_id JOIN reports ON reports.id=leads.report_id WHERE posts.native_id LIKE '%' || $1 AND reports.name=$2`,
+				d.Copies()[i].NativeID, d.Reports()[d.Copies()[i].Report].Name).Scan(&lead, &photo, &kind)
+			if errors.Is(err, sql.ErrNoRows) {
+				return nil, fmt.Sprintf("no lead of the %s", edit)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !slices.Contains(want, kind) {
+				return nil, fmt.Sprintf("the %s is a lead of kind %s, want %v", edit, kind, want)
+			}
+			list = append(list, hiddenCopy{edit, lead, photo})
+		}
+		return list, ""
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		list, missing := find()
+		if missing == "" {
+			return list
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			t.Fatal(missing)
+		}
+	}
+}
+
+// hidden: each such lead says its kind in words, outlines where the picture lies, and turns it back.
+func (b *browser) hidden(t *testing.T, copies []hiddenCopy) {
+	ctx := b.open(t, record.Volunteer)
+	for _, c := range copies {
+		b.goTo(t, ctx, "/leads/"+c.lead+"?copy="+c.photo)
+		b.until(t, ctx, `[...document.querySelectorAll(".pair .framed img")].every(i => i.complete)`)
+		b.shot(t, ctx, string(c.edit))
+		whole := c.edit == draw.Mirror || c.edit == draw.Turn
+		if n := value[int](t, b, ctx, `document.querySelectorAll(".pair svg.outline polygon").length`); (n > 0) == whole {
+			t.Errorf("the lead of the %s: %d outlines", c.edit, n)
+		}
+		if value[string](t, b, ctx, `document.querySelector(".tags").innerText`) == "" {
+			t.Errorf("the lead of the %s does not say its kind", c.edit)
+		}
+		b.run(t, ctx, chromedp.Click("#aligned"))
+		b.until(t, ctx, `[...document.querySelectorAll(".pair svg.aligned")].every(s => getComputedStyle(s).display === "block")`)
+		b.click(t, ctx, `form[action$="/show"] button`)
+		b.until(t, ctx, `document.querySelector("#aligned").checked`)
+		b.until(t, ctx, `[...document.querySelectorAll(".pair.shown .framed img")].every(i => i.complete && i.naturalWidth > 100)`)
+		b.shot(t, ctx, string(c.edit)+"-aligned")
+		b.run(t, ctx, chromedp.Click("#aligned"))
+		b.shot(t, ctx, string(c.edit)+"-shown")
+	}
 }
 
 // browser is one person's browser at a time.

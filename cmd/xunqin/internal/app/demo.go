@@ -90,6 +90,9 @@ func NewDemo(ctx context.Context, o Options, log *slog.Logger) (_ *Demo, err err
 // Reports are the invented reports, with their pictures.
 func (d *Demo) Reports() []demo.Report { return d.campaign.Campaign.Reports() }
 
+// Copies are the posts so far that carry the picture of a report, and what was done to it.
+func (d *Demo) Copies() []demo.Copy { return d.campaign.Campaign.Truth() }
+
 // SetAddress and Address keep where the desk is, for whoever prints links to it.
 func (d *Demo) SetAddress(s string) { d.address.Store(s) }
 

@@ -1,6 +1,7 @@
 package desk
 
 import (
+	"cmp"
 	"crypto/hmac"
 	"database/sql"
 	"errors"
@@ -134,7 +135,11 @@ func (s *Server) verdictOf(p *Page, l record.Lead) (record.Verdict, error) {
 // side is one of the two pictures that are compared.
 type side struct {
 	Photo, Blurred, Sharp string
+	Outline               *outline // where it shows the other one; nil when that is all of it, or not known
 }
+
+// Picture is the address of the form that is shown.
+func (v side) Picture() string { return cmp.Or(v.Sharp, v.Blurred) }
 
 // verdictView is somebody's verdict.
 type verdictView struct {
@@ -149,9 +154,12 @@ type leadView struct {
 	Left, Right     side
 	Copy            copyView // what stands with the right picture
 	Copies          []copyView
-	Total           int  // Copies are the first so many
-	MayReport       bool // read the whole report
-	Shown           bool // the pictures are sharp
+	Total           int        // Copies are the first so many
+	MayReport       bool       // read the whole report
+	Shown           bool       // the pictures are sharp
+	CopyKind        string     // what the copy is to the report's photo
+	Aligned         *alignment // nil when it is not known how one lies on the other
+	AlignedFirst    bool       // the person was looking at the pictures aligned
 	Seconds         int
 	Harmful, Closed bool
 	For, Against    []string
@@ -204,6 +212,11 @@ func (s *Server) leadPage(p *Page, copyID string) (leadView, error) {
 	for i, c := range v.Copies {
 		if c.Photo == copyID || i == 0 {
 			v.Copy, v.Right = c, side{Photo: c.Photo, Blurred: c.Blurred}
+		}
+	}
+	if i := slices.IndexFunc(photos, func(ph record.Photo) bool { return ph.ID == v.Right.Photo }); i >= 0 {
+		if err := s.lay(p, l, left, photos[i], &v); err != nil {
+			return v, err
 		}
 	}
 	v.Total, v.MayReport = len(v.Copies), v.Mine || theirs(p.User, r.Place)
@@ -269,8 +282,13 @@ func (s *Server) verdicts(p *Page, l record.Lead, r record.Report, v *leadView) 
 // weigh lists what speaks for and against, from what was claimed and what the words say, and the facts of the two sides: those of the
 // copy that is shown, and what of other copies contradicts the report. It counts nothing up: people weigh.
 func (s *Server) weigh(p *Page, l record.Lead, r record.Report, said facts.Facts, v leadView) (pro, contra []string, list []compared) {
-	pro = append(pro, p.T("weighkind."+l.Kind))
-	contra = append(contra, p.T("weigh.family"))
+	kind := cmp.Or(v.CopyKind, l.Kind)
+	if says := p.T("weighkind." + kind); apart(kind) {
+		contra = append(contra, says)
+	} else {
+		pro = append(pro, says)
+	}
+	contra = append(contra, p.measuredLine(kind), p.T("weigh.family"))
 	province := func(place string) string { return plainPlace(redact.Place(place, redact.Province)) }
 	home := province(r.Place)
 	var same, other, before, named bool
@@ -353,7 +371,8 @@ func (s *Server) lead(p *Page) error {
 // showLead answers with the page once more, both pictures sharp, until their time is over.
 func (s *Server) showLead(p *Page) error {
 	var form struct {
-		Copy string `form:"copy" max:"100"`
+		Copy    string `form:"copy" max:"100"`
+		Aligned bool   `form:"aligned"`
 	}
 	if _, err := p.Read(&form); err != nil {
 		return err
@@ -362,6 +381,7 @@ func (s *Server) showLead(p *Page) error {
 	if err != nil {
 		return err
 	}
+	v.AlignedFirst = form.Aligned
 	var shown []string
 	for _, x := range []*side{&v.Left, &v.Right} {
 		if x.Photo == "" || x.Blurred == "" {

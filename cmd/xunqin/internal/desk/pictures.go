@@ -273,6 +273,8 @@ type copyView struct {
 	Report, Number           string // of a report's photo: its id, where the person may read it, and case number
 	OfReport                 bool
 	Read                     readView // Text with what was read from it
+	Gone                     bool     // the picture's life is over: fingerprints are left, and the address
+	Host                     string   // of the post's address, for those who may not read all of it
 
 	at    time.Time
 	where string      // the place as written
@@ -305,6 +307,7 @@ func (s *Server) copies(p *Page, of []pipeline.Copy, whole, own bool) (list []co
 		}
 		v.Place, v.Read = p.place(v.where, v.at, own), p.read(v.Text, v.facts, p.reading(v.at, own))
 		v.Text = v.Read.text()
+		v.Gone = c.Photo.State == record.PhotoGone
 		if v.Photo != "" {
 			if ok, err := s.showable(p, c.Photo); err != nil {
 				return nil, 0, err
@@ -334,6 +337,9 @@ func (s *Server) claimOfPost(p *Page, v *copyView, c pipeline.Copy, sources map[
 	v.at, v.where, v.Text = post.PostedAt, post.Place, post.Text
 	v.Posted, v.Seen, v.Dated = p.At(post.PostedAt), p.At(post.SeenAt), post.Precision != "unknown"
 	v.Source = sources[post.SourceID]
+	if at, err := url.Parse(post.URL); err == nil {
+		v.Host = at.Hostname()
+	}
 	if p.User.Is(record.Reviewer) {
 		v.URL = post.URL // the poster's name may stand in it
 	}

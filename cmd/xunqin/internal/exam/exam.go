@@ -197,12 +197,12 @@ func (r *Report) ask(ctx context.Context, g *gallery, q row) error {
 	found := false
 	for _, a := range answers {
 		if g.photos[a.number].sum == g.sum(original) {
-			taken := r.judge(a.Verdict, copied)
+			taken := r.judge(a.Verdict, isCopy)
 			if a.number == original {
 				r.reached(taken, func(f *pipeline.ReachRates) { f.Found++ })
 			}
 		} else {
-			r.reached(r.judge(a.Verdict, unrelated), func(f *pipeline.ReachRates) { f.FalseTaken++ })
+			r.reached(r.judge(a.Verdict, isUnrelated), func(f *pipeline.ReachRates) { f.FalseTaken++ })
 		}
 		switch {
 		case !a.Same:

@@ -135,7 +135,7 @@ func (n *Negatives) compare(r *Report, sides []side) {
 			v := compare(q.photo, k.known, windows)
 			n.Pairs++
 			r.reached(pipeline.Reaches(), func(f *pipeline.ReachRates) { f.Alike++ })
-			r.reached(r.judge(v, alike), func(f *pipeline.ReachRates) { f.AlikeTaken++ })
+			r.reached(r.judge(v, isAlike), func(f *pipeline.ReachRates) { f.AlikeTaken++ })
 			switch {
 			case v.Same:
 				n.CalledSame++

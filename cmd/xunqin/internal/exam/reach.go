@@ -10,9 +10,9 @@ import (
 type relation int
 
 const (
-	copied    relation = iota // one is an edited copy of the other
-	alike                     // they look alike and are no copies
-	unrelated                 // they have nothing to do with each other
+	isCopy      relation = iota // one is an edited copy of the other
+	isAlike                     // they look alike and are no copies
+	isUnrelated                 // they have nothing to do with each other
 )
 
 // judge counts an answer under its kind, and says at which reaches it makes a lead.
@@ -22,7 +22,7 @@ func (r *Report) judge(v Verdict, is relation) (taken []pipeline.Reach) {
 	}
 	k := r.Kinds[v.Kind]
 	k.Of++
-	if apart := v.Kind == feature.Scene || v.Kind == feature.Layout; is == unrelated || is == alike && !apart {
+	if apart := v.Kind == feature.Scene || v.Kind == feature.Layout; is == isUnrelated || is == isAlike && !apart {
 		k.Wrong++
 	}
 	r.Kinds[v.Kind] = k

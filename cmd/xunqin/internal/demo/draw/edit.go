@@ -225,8 +225,8 @@ func printed(img *image.RGBA, r *rand.Rand) *image.RGBA {
 	const w, h = 1040, 860
 	iw, ih := float64(img.Rect.Dx()), float64(img.Rect.Dy())
 	off := func() float64 { return 35 * (2*r.Float64() - 1) }
-	// Where the corners of the picture come to lie, clockwise from the top left.
-	to := [4]point{{150 + off(), 120 + off()}, {w - 150 + off(), 120 + off()}, {w - 150 + off(), h - 120 + off()}, {150 + off(), h - 120 + off()}}
+	// Where the corners of the picture come to lie, clockwise from the top left; the far edge is the shorter.
+	to := [4]point{{210 + off(), 120 + off()}, {w - 210 + off(), 120 + off()}, {w - 120 + off(), h - 120 + off()}, {120 + off(), h - 120 + off()}}
 	back := perspective(to, iw, ih)
 	margin := 0.04 * iw // of the sheet, around the picture
 	out := image.NewRGBA(image.Rect(0, 0, w, h))

@@ -8,6 +8,7 @@
     var end = function () {
       if (shown.dataset.back) { location.replace(shown.dataset.back); return; }
       shown.querySelectorAll("img[data-blurred]").forEach(function (img) { img.src = img.dataset.blurred; });
+      shown.querySelectorAll("image[data-blurred]").forEach(function (img) { img.setAttribute("href", img.dataset.blurred); });
     };
     setTimeout(end, Number(shown.dataset.seconds) * 1000);
     document.addEventListener("visibilitychange", function () { if (document.hidden) end(); });
