@@ -193,10 +193,10 @@ func (r *Report) ask(ctx context.Context, g *gallery, q row) error {
 	if known {
 		r.reached(pipeline.Reaches(), func(f *pipeline.ReachRates) { f.Copies++ })
 	}
-	r.reached(pipeline.Reaches(), func(f *pipeline.ReachRates) { f.Unrelated += len(g.photos) - 1 })
+	r.reached(pipeline.Reaches(), func(f *pipeline.ReachRates) { f.Unrelated += len(g.files) - 1 })
 	found := false
 	for _, a := range answers {
-		if g.photos[a.number].sum == g.sum(original) {
+		if g.sums[a.number] == g.sum(original) {
 			taken := r.judge(a.Verdict, isCopy)
 			if a.number == original {
 				r.reached(taken, func(f *pipeline.ReachRates) { f.Found++ })
