@@ -87,8 +87,72 @@ func TestCompareTellsKindAndPlace(t *testing.T) {
 	}
 }
 
+func TestCompareSaysWhereAndOnWhatGround(t *testing.T) {
+	dir := t.TempDir()
+	m := drawnPicture(1)
+	savePicture(t, filepath.Join(dir, "known.jpg"), m)
+	page := image.NewRGBA(image.Rect(0, 0, 800, 900))
+	draw.Draw(page, page.Rect, image.White, image.Point{}, draw.Src)
+	draw.Draw(page, image.Rect(100, 200, 610, 560), m, image.Pt(40, 50), draw.Src)
+	savePicture(t, filepath.Join(dir, "poster.jpg"), page)
+	for lang, words := range map[string][]string{
+		locale.English: {"The known picture within another", "In the first picture at ", "points lie in the same places"},
+		locale.Chinese: {"已知图片在另一张图片之中", "在第一张图片的", "个点位置一致"},
+	} {
+		var out bytes.Buffer
+		e := &Env{Stdout: &out, Stderr: io.Discard, Dir: dir, Lang: lang, Now: time.Now}
+		if status := Run(t.Context(), e, []string{"compare", "poster.jpg", "known.jpg"}); status != 0 {
+			t.Fatal(status)
+		}
+		for _, w := range words {
+			if !strings.Contains(out.String(), w) {
+				t.Errorf("%s: no %q in\n%s", lang, w, out.String())
+			}
+		}
+	}
+}
+
+func TestCompareSaysWhyAFileCannotBeCompared(t *testing.T) {
+	dir := t.TempDir()
+	savePicture(t, filepath.Join(dir, "good.jpg"), drawnPicture(1))
+	savePicture(t, filepath.Join(dir, "flat.jpg"), image.NewGray(image.Rect(0, 0, 300, 200)))
+	savePicture(t, filepath.Join(dir, "tiny.jpg"), drawnPicture(1).SubImage(image.Rect(0, 0, 40, 40)))
+	whole, err := os.ReadFile(filepath.Join(dir, "good.jpg"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, b := range map[string][]byte{
+		"words.txt": []byte("not a picture at all"), "empty.jpg": {}, "cut.jpg": whole[:len(whole)/2],
+		"phone.heic": append([]byte("\x00\x00\x00\x18ftypheic\x00\x00\x00\x00mif1heic"), make([]byte, 200)...),
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), b, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, want := range map[string][2]string{
+		"none.jpg":   {"none.jpg", "none.jpg"},
+		"words.txt":  {"not a picture", "不是"},
+		"empty.jpg":  {"empty", "空"},
+		"cut.jpg":    {"cut off or damaged", "损坏"},
+		"phone.heic": {"HEIC", "HEIC"},
+		"flat.jpg":   {"too flat or too small", "太平或太小"},
+		"tiny.jpg":   {"too flat or too small", "太平或太小"},
+	} {
+		for i, lang := range []string{locale.English, locale.Chinese} {
+			for _, args := range [][]string{{name, "good.jpg"}, {"good.jpg", name, "--json"}} {
+				var out, errs bytes.Buffer
+				e := &Env{Stdout: &out, Stderr: &errs, Dir: dir, Lang: lang, Now: time.Now}
+				status := Run(t.Context(), e, append([]string{"compare"}, args...))
+				if status != 1 || out.Len() > 0 || !strings.Contains(errs.String(), want[i]) || !strings.Contains(errs.String(), name) {
+					t.Errorf("%s %q: %d %q, want %q", lang, args, status, errs.String(), want[i])
+				}
+			}
+		}
+	}
+}
+
 func TestBenchRefusesWhatItCannotMeasure(t *testing.T) {
-	for _, args := range [][]string{{"hamming", "folder"}, {"match", "--half", "3"}, {"match", "--originals", "0"}} {
+	for _, args := range [][]string{{"hamming", "folder"}, {"match", "--half", "3"}, {"match", "--originals", "0"}, {"growth"}, {"growth", "--set", "a", "--dir", "b", "--sizes", "9,3"}} {
 		e := &Env{Stdout: io.Discard, Stderr: io.Discard, Dir: t.TempDir(), Lang: locale.English, Now: time.Now}
 		if status := Run(t.Context(), e, append([]string{"bench"}, args...)); status != 2 {
 			t.Errorf("%q: %d", args, status)
