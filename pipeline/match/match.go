@@ -50,7 +50,7 @@ type Finder struct {
 const (
 	// perView is how many photos the index is asked for, for each view of the picture and each way round.
 	perView = 8
-	// mostCompared is how many candidates are compared by their features in one look: the best of all views.
+	// mostCompared is how many candidates are compared by their features in one look: the best of all, see Prepared.Candidates.
 	mostCompared = 24
 	// mostDoubtful is how many photos like the picture by fingerprint, but not certainly the same, are compared by features.
 	mostDoubtful = 100
@@ -162,33 +162,29 @@ func wholly(kind string) bool {
 
 // byFeatures finds what fingerprints did not: what was cut, drawn over, put into something else or photographed again.
 func (f *Finder) byFeatures(ctx context.Context, q photo.Photo, query feature.Prepared, windows bool, kinds []string, found map[string]Found) error {
-	score := map[string]int{}
-	for _, probe := range query.Probes() {
-		for _, view := range []search.Features{probe.Plain, probe.Mirrored} {
-			if len(view.Points) == 0 {
-				continue
-			}
-			list, err := f.Index.Votes(ctx, view, perView, kinds...)
-			if err != nil {
-				return fmt.Errorf("look for copies: %w", err)
-			}
-			for _, c := range list {
-				if _, ok := found[c.Photo]; !ok {
-					score[c.Photo] = max(score[c.Photo], c.Score)
-				}
-			}
+	list, err := query.Candidates(mostCompared, func(view search.Features) ([]search.Candidate, error) {
+		return f.Index.Votes(ctx, view, perView, kinds...)
+	})
+	if err != nil {
+		return fmt.Errorf("look for copies: %w", err)
+	}
+	var ids []string
+	where := map[string][]feature.Place{}
+	for _, c := range list {
+		if _, ok := found[c.Photo]; ok {
+			continue
 		}
+		if _, ok := where[c.Photo]; !ok {
+			ids = append(ids, c.Photo)
+		}
+		where[c.Photo] = append(where[c.Photo], c.Where...)
 	}
-	for id := range score {
-		score[id] = -score[id]
-	}
-	ids := nearest(score)
-	return f.each(ctx, ids[:min(len(ids), mostCompared)], func(id string, k Known) (bool, error) {
+	return f.each(ctx, ids, func(id string, k Known) (bool, error) {
 		kept, err := k.prepared()
 		if err != nil {
 			return false, fmt.Errorf("compare with photo %s: %w", id, err)
 		}
-		m, ok := feature.Compare(query, kept)
+		m, ok := feature.Compare(query, kept, where[id]...)
 		if windows && m.Kind == feature.Part {
 			m = beyond(m, image.Pt(q.Width, q.Height), image.Pt(k.Width, k.Height))
 		}

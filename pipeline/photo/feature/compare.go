@@ -273,7 +273,8 @@ const (
 	minInside    = 0.08 // of a known picture; less looks like many things
 	plainDiffers = 0.14 // of the middle, or with plainAstray as much less of either as there is of the other: another photo
 	plainAstray  = 0.3  // or another shot, whose things lie near the places they had in the first
-	smallPart    = 0.3  // of a known picture; nobody cuts so little out and turns it by more than smallTurn
+	hardlyAstray = 0.02
+	smallPart    = 0.3 // of a known picture; nobody cuts so little out and turns it by more than smallTurn
 	smallTurn    = 20
 	bareCut      = 0.35 // a thing on a plain ground that fills no more than this is the same from nearer or farther
 	bareInside   = 0.8
@@ -315,7 +316,7 @@ func (e Evidence) judge() verdict {
 		return scene
 	case max(e.Inside, e.Covered) < contained:
 		return scene
-	case !e.upright() && (e.Inside < containedAll || e.Agreeing < nearlyAll):
+	case !e.upright() && (e.Inside < containedAll || e.Agreeing < nearlyAll && e.Astray > hardlyAstray):
 		return scene
 	}
 	return same

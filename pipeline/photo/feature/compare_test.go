@@ -307,6 +307,8 @@ func TestRules(t *testing.T) {
 		"hardly half agrees":       {with(good, func(e *Evidence) { e.Agreeing = 0.45 }), scene},
 		"little, whole":            {little, same},
 		"little, turned within":    {with(little, func(e *Evidence) { e.Turn = -15 }), same},
+		"little, turned, not all":  {with(little, func(e *Evidence) { e.Turn, e.Agreeing = 15, 0.8 }), same},
+		"little, turned, moved":    {with(little, func(e *Evidence) { e.Turn, e.Agreeing, e.Astray = 15, 0.8, 0.05 }), scene},
 		"little, turned and cut":   {with(little, func(e *Evidence) { e.Turn, e.Inside = 40, 0.8 }), scene},
 		"little, turned a quarter": {with(little, func(e *Evidence) { e.Turn, e.Inside = -89, 0.8 }), same},
 		"little, both cut":         {with(little, func(e *Evidence) { e.Inside, e.Covered = 0.8, 0.85 }), scene},
