@@ -76,10 +76,13 @@ func TestDamageIsNamed(t *testing.T) {
 	}
 	cut := bytes.LastIndex(restarted, []byte("\xff\xd0"))
 	scan := progressive[bytes.Index(progressive, []byte(sos)):]
+	crowded := miniaturetest.Writer{Width: 40, Height: 30, Sampling: [][2]int{{4, 2}, {2, 2}, {2, 2}}}
 	grey := miniaturetest.Writer{Width: 40, Height: 30, Sampling: [][2]int{{1, 1}}, Progressive: true}
 	first := grey.Bytes()
-	// An AC scan whose one code says that 2^14 blocks and more are empty.
-	beyond := slices.Concat(first[:len(first)-2], []byte("\xff\xda\x00\x08\x01\x01\x00\x3f\x3f\x00\xe0\x00\x00"), first[len(first)-2:])
+	// An AC scan whose one code says that 2^14 blocks are empty.
+	empty := slices.Concat([]byte("\xff\xc4\x00\x14\x10\x01"), make([]byte, 15), []byte("\xe0\xff\xda\x00\x08\x01\x01\x00\x01\x3f\x00\x00\x00\xff\xd9"))
+	beyond := slices.Concat(first[:len(first)-2], empty)
+	beyondRestart := slices.Concat(first[:len(first)-2], []byte("\xff\xdd\x00\x04\x00\x07"), empty)
 
 	var damaged FormatError
 	var unsupported UnsupportedError
@@ -130,7 +133,7 @@ func TestDamageIsNamed(t *testing.T) {
 		"a component twice":           {put(t, plain, sos, 7, 1), &damaged},
 		"a scan of no components":     {put(t, plain, sos, 4, 0), &damaged},
 		"a scan of four":              {put(t, plain, sos, 4, 4), &damaged},
-		"ten blocks in a unit":        {put(t, plain, sof0, 11, 0x42), &damaged},
+		"sixteen blocks in a unit":    {crowded.Bytes(), &damaged},
 		"an interval of three bytes":  {put(t, restarted, dri, 3, 3), &damaged},
 		"restarts out of order":       {put(t, restarted, "\xff\xd1", 1, 0xd3), &damaged},
 		"a restart missing":           {slices.Delete(slices.Clone(restarted), cut, cut+2), &damaged},
@@ -140,6 +143,7 @@ func TestDamageIsNamed(t *testing.T) {
 		"a bit that was not next":     {put(t, progressive, sos, 13, 0x31), &damaged},
 		"AC before DC":                {slices.Concat(progressive[:bytes.Index(progressive, []byte(sos))], scan[bytes.Index(scan[1:], []byte(sos))+1:]), &damaged},
 		"empty blocks beyond the end": {beyond, &damaged},
+		"and beyond a restart":        {beyondRestart, &damaged},
 		"more scans than are written": {slices.Concat(first[:len(first)-2], bytes.Repeat([]byte("\xff\xda\x00\x08\x01\x01\x00\x00\x00\x10\x00\x00\x00"), MaxPasses), []byte("\xff\xd9")), &limit},
 	} {
 		_, err := whole(t.Context(), c.b, Options{})
