@@ -36,6 +36,7 @@ var phrases = map[string][2]string{
 	"age":     {"perhaps aged {0}", "年龄可能为 {0}"},
 	"born":    {"perhaps born {0}", "可能生于 {0}"},
 	"date":    {"perhaps of {0}", "时间可能为 {0}"},
+	"posted":  {"written {0}", "发布于 {0}"},
 	"m":       {"a boy", "男孩"},
 	"f":       {"a girl", "女孩"},
 	"source":  {"from “{0}”", "来源“{0}”"},
@@ -87,6 +88,8 @@ func (e explainer) say(q Query) string {
 		return e.text("born", e.dates(q.String()))
 	case Date:
 		return e.text("date", e.dates(q.String()))
+	case Posted:
+		return e.text("posted", e.dates(q.String()))
 	case Sex:
 		return e.text(string(q))
 	case Source:

@@ -135,7 +135,7 @@ func (f Facet) Values(v Faceted) map[string][]string {
 // monthsOf are the months in which r has a millisecond; none if they are over twelve or
 // outside the years that can be asked for.
 func monthsOf(r Range) (list []string) {
-	const year = 366 * 24 * 60 * 60 * 1000
+	const year = 366 * 24 * 60 * 60 * 1000 // ms
 	if r.Empty() || r.First < -1<<50 || r.Last > 1<<50 || r.Last-r.First > (mostMonths/12+1)*year {
 		return nil
 	}

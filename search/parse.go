@@ -34,6 +34,7 @@ import (
 //	age 年龄     years lived, or months, at the time of the event: 3, 3..6, 6m..18m, 6个月
 //	born 出生    a birth: 2006, 2006-05, 2006..2008
 //	date 日期    the time of the event, else of the document: 2011, 2011-01..2011-02-10
+//	posted 发布  the time of the document alone, in the same way
 //	sex 性别     m or f
 //	source 来源, kind 类型, status 状态, has 有
 //
@@ -56,6 +57,7 @@ var fields = map[string]string{
 	"age": "age", "年龄": "age",
 	"born": "born", "出生": "born",
 	"date": "date", "日期": "date",
+	"posted": "posted", "发布": "posted",
 	"sex": "sex", "性别": "sex",
 	"source": "source", "来源": "source",
 	"kind": "kind", "类型": "kind",
@@ -307,7 +309,7 @@ func (p *parser) value(name string, start int) Query {
 	switch c := p.at(from); {
 	case c == '"':
 		v = p.quoted()
-	case name == "date", name == "born", name == "age":
+	case name == "date", name == "born", name == "posted", name == "age":
 		for p.rangeRune(name, p.pos) {
 			p.pos++
 		}
@@ -335,6 +337,8 @@ func (p *parser) value(name string, start int) Query {
 		return p.age(v, from)
 	case "born":
 		return Born(p.date(name, v, from))
+	case "posted":
+		return Posted(p.date(name, v, from))
 	case "date":
 		return p.date(name, v, from)
 	}

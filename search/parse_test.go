@@ -106,6 +106,7 @@ func TestParse(t *testing.T) {
 		{"born:2006", Born{china(2006, 1, 1), china(2007, 1, 1)}},
 		{"出生：2006至2008男孩", And{Born{china(2006, 1, 1), china(2009, 1, 1)}, Text("男孩")}},
 		{"born:2006-05..", Born{From: china(2006, 5, 1)}},
+		{"posted:2011-01-25 发布：2012", And{Posted{china(2011, 1, 25), china(2011, 1, 26)}, Posted{china(2012, 1, 1), china(2013, 1, 1)}}},
 		{"sex:m 性别：女", And{Sex("m"), Sex("f")}},
 		{"性别:男孩 sex:GIRL", And{Sex("m"), Sex("f")}},
 		{"状态:进行中", Status("open")},
@@ -146,7 +147,7 @@ func TestParseErrorsNameTheCharacterInBothLanguages(t *testing.T) {
 		{"a or", 4, OrRight, "After"},
 		{"(a or ) b", 6, OrRight, "After"},
 		{"？！", 0, NothingToFind, "letter"},
-		{"男孩 颜色:红", 3, FieldUnknown, "age, born, date, has, kind, near, place, sex, source, status"},
+		{"男孩 颜色:红", 3, FieldUnknown, "age, born, date, has, kind, near, place, posted, sex, source, status"},
 		{"远:泉州", 0, FieldUnknown, "远"},
 		{"near:泉洲,50km", 5, PlaceUnknown, "泉洲"},
 		{"near:,50km", 5, PlaceUnknown, ""},
@@ -204,7 +205,7 @@ func TestParseErrorsNameTheCharacterInBothLanguages(t *testing.T) {
 
 func TestChineseErrorsNameChineseFields(t *testing.T) {
 	_, err := Parse("颜色:红", nil)
-	if got := err.(*ParseError).Message("zh"); !strings.Contains(got, "可用的字段：出生、地点、年龄、性别、日期、有、来源、状态、类型、附近") {
+	if got := err.(*ParseError).Message("zh"); !strings.Contains(got, "可用的字段：出生、发布、地点、年龄、性别、日期、有、来源、状态、类型、附近") {
 		t.Error(got)
 	}
 	_, err = Parse("kind:人", nil)

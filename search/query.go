@@ -51,6 +51,10 @@ type Near struct {
 	Seats  []string
 }
 
+// Posted accepts documents that were written then, whatever they speak of. The ends are
+// those of Date.
+type Posted struct{ From, To time.Time }
+
 // Age accepts documents of a child that may have been at least From and less than To
 // months old at the time of the document, that of the event if that is known. To is
 // open if zero.
@@ -89,6 +93,7 @@ func (Text) query()     {}
 func (Place) query()    {}
 func (Within) query()   {}
 func (Near) query()     {}
+func (Posted) query()   {}
 func (Age) query()      {}
 func (Born) query()     {}
 func (Sex) query()      {}
@@ -104,6 +109,7 @@ func (q Text) String() string   { return quote(string(q)) }
 func (q Place) String() string  { return "place:" + quote(string(q)) }
 func (q Within) String() string { return "place:" + quote(q.Name) }
 func (q Born) String() string   { return "born:" + dates(q.From, q.To) }
+func (q Posted) String() string { return "posted:" + dates(q.From, q.To) }
 func (q Sex) String() string    { return "sex:" + string(q) }
 func (q Date) String() string   { return "date:" + dates(q.From, q.To) }
 func (q Source) String() string { return "source:" + quote(string(q)) }
@@ -261,6 +267,9 @@ func (s *Subject) Match(q Query) bool {
 		return len(s.doc.Photos) > 0
 	case Date:
 		return s.doc.Time().Meets(q.Range())
+	case Posted:
+		at := s.doc.At.UnixMilli()
+		return q.Range().Meets(Range{at, at})
 	}
 	panic(fmt.Sprintf("search: query of type %T", q))
 }
@@ -275,6 +284,9 @@ func (s *Subject) spot(in, seats []string) bool {
 
 // Range are the Unix milliseconds that q asks for.
 func (q Date) Range() Range { return Span(q).millis() }
+
+// Range are the Unix milliseconds that q asks for.
+func (q Posted) Range() Range { return Span(q).millis() }
 
 // Range are the Unix milliseconds that q asks for.
 func (q Born) Range() Range { return Span(q).millis() }

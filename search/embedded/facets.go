@@ -20,7 +20,7 @@ func (x *Index) Facets(ctx context.Context, q search.Query, f search.Facet) (sea
 }
 
 func (x *Index) facets(ctx context.Context, pl plan, f search.Facet) (search.Facets, error) {
-	text, args := pl.sql(`docs.row, docs.id, docs.at, docs.kind, docs.source, docs.status, docs.sex, docs.time0, docs.time1, docs.age0, docs.age1, docs.spots`, everything())
+	text, args := pl.sql(`docs.row, docs.id, docs.at, docs.kind, docs.source, docs.status, docs.sex, docs.time0, docs.time1, docs.age0, docs.age1, docs.spots`, pl.rows)
 	rows, err := x.read.QueryContext(ctx, text+` ORDER BY terms.rowid DESC`, args...)
 	if err != nil {
 		return search.Facets{}, err

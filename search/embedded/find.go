@@ -27,12 +27,12 @@ func (x *Index) find(ctx context.Context, pl plan, p search.Page) (r search.Resu
 	}
 	defer tx.Rollback() // it only reads
 	if p.Count > 0 {
-		text, args := pl.sql(`1`, everything())
+		text, args := pl.sql(`1`, pl.rows)
 		if err := tx.QueryRowContext(ctx, `SELECT count(*) FROM (`+text+` LIMIT ?)`, append(args, p.Count)...).Scan(&r.Total); err != nil {
 			return r, err
 		}
 	}
-	rows := everything()
+	rows := pl.rows
 	if !p.After.IsZero() {
 		rows.last = min(rows.last, lastRow(p.After.At.UnixMilli()))
 	}
@@ -73,6 +73,7 @@ func (x *Index) find(ctx context.Context, pl plan, p search.Page) (r search.Resu
 // the expression leaves open: the ends of ranges.
 type plan struct {
 	match string
+	rows  span // that Posted allows
 	where []string
 	args  []any
 }
@@ -84,12 +85,15 @@ func (pl plan) sql(columns string, rows span) (string, []any) {
 }
 
 func compile(q search.Query) plan {
-	var pl plan
+	pl := plan{rows: everything()}
 	parts, ok := q.(search.And)
 	if !ok && q != nil {
 		parts = search.And{q}
 	}
 	for _, part := range parts {
+		if p, ok := part.(search.Posted); ok {
+			pl.rows = pl.rows.within(p.Range())
+		}
 		if ranged(part) {
 			pl.where = append(pl.where, pl.predicate(part))
 		}
@@ -101,7 +105,7 @@ func compile(q search.Query) plan {
 // ranged reports whether there is a range in q.
 func ranged(q search.Query) bool {
 	switch q := q.(type) {
-	case search.Date, search.Born, search.Age:
+	case search.Date, search.Born, search.Posted, search.Age:
 		return true
 	case search.Not:
 		return ranged(q.Query)
@@ -142,6 +146,10 @@ func (pl *plan) predicate(q search.Query) string {
 		return `NOT ` + pl.predicate(q.Query)
 	case search.Date:
 		return meets(`time`, q.Range())
+	case search.Posted:
+		r := q.Range()
+		pl.args = append(pl.args, r.First, r.Last)
+		return `(docs.at BETWEEN ? AND ?)`
 	case search.Born:
 		return meets(`born`, q.Range())
 	case search.Age:
@@ -197,6 +205,8 @@ func expression(q search.Query) string {
 		return one(times().query(q.Range()), nil)
 	case search.Born:
 		return one(births().query(q.Range()), nil)
+	case search.Posted:
+		return phrase("facts", factAll) // the rows or the columns decide
 	case search.Age:
 		return one(ages().query(q.Range()), nil)
 	case search.Sex:

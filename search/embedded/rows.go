@@ -1,6 +1,10 @@
 package embedded
 
-import "time"
+import (
+	"time"
+
+	"xunqin/search"
+)
 
 // The row number of a document is the quarter of an hour of its time, and below that
 // a slot. Documents of one quarter stand in the order in which they came, and are
@@ -26,5 +30,10 @@ func lastRow(ms int64) int64 { return firstRow(ms) | slotMask }
 type span struct{ first, last int64 }
 
 func everything() span { return span{-lastStep << slotBits, lastStep<<slotBits | slotMask} }
+
+// within leaves the rows of some milliseconds.
+func (s span) within(r search.Range) span {
+	return span{max(s.first, firstRow(r.First)), min(s.last, lastRow(r.Last))}
+}
 
 func timeOf(ms int64) time.Time { return time.UnixMilli(ms).UTC() }

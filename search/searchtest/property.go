@@ -107,7 +107,7 @@ func query(docs []search.Doc, depth int) *rapid.Generator[search.Query] {
 	})
 	months := rapid.OneOf(rapid.IntRange(0, 40), rapid.IntRange(0, 2500))
 	leaf := rapid.Custom(func(t *rapid.T) search.Query {
-		switch rapid.IntRange(0, 15).Draw(t, "leaf") {
+		switch rapid.IntRange(0, 16).Draw(t, "leaf") {
 		case 0:
 			return search.Place(part.Draw(t, "place"))
 		case 1:
@@ -122,6 +122,8 @@ func query(docs []search.Doc, depth int) *rapid.Generator[search.Query] {
 			return search.Date(span().Draw(t, "date"))
 		case 6:
 			return search.Born(span().Draw(t, "birth"))
+		case 12:
+			return search.Posted(span().Draw(t, "posted"))
 		case 7, 8:
 			return search.Age{From: months.Draw(t, "youngest"), To: months.Draw(t, "eldest")}
 		case 9:

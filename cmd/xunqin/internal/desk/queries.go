@@ -148,7 +148,7 @@ func (s *Server) count(p *Page, q search.Query) (*queryCount, error) {
 	since := func(days int) (int, error) {
 		all := search.And{q, search.Not{Query: search.Kind(search.KindReport)}}
 		if days > 0 {
-			all = append(all, search.Date{From: s.Now().AddDate(0, 0, -days)})
+			all = append(all, search.Posted{From: s.Now().AddDate(0, 0, -days)})
 		}
 		found, err := s.Pipeline.Index.Find(p.Context(), all, search.Page{Limit: 1, Count: mostMatches})
 		return found.Total, err
