@@ -80,7 +80,8 @@ func division(d *facts.Division) search.Division {
 	return v
 }
 
-// present are the divisions that stand today in the place of some, each once.
+// present are those of some divisions that stand today, or else what stands in their place, each once. A place keeps its name
+// beside an abolished one of the same name, whose successor may be all of the province.
 func present(list []*facts.Division) (now []*facts.Division) {
 	add := func(d *facts.Division) {
 		if d != nil && d.Current() && !slices.Contains(now, d) {
@@ -89,10 +90,13 @@ func present(list []*facts.Division) (now []*facts.Division) {
 	}
 	for _, d := range list {
 		add(d)
-		if !d.Current() {
-			for _, code := range d.Next {
-				add(facts.Lookup(code))
-			}
+	}
+	if len(now) > 0 {
+		return now
+	}
+	for _, d := range list {
+		for _, code := range d.Next {
+			add(facts.Lookup(code))
 		}
 	}
 	return now
@@ -100,19 +104,13 @@ func present(list []*facts.Division) (now []*facts.Division) {
 
 // named are what a name stands for that may have the names of what is around it before it, or behind it as in English.
 func named(name string) []*facts.Division {
-	if found := facts.Named(name); len(found) > 0 {
+	if found := alone(name); len(found) > 0 {
 		return found
 	}
-	var found []*facts.Division
-	for _, d := range facts.All() {
-		if strings.EqualFold(d.English(), name) {
-			found = append(found, d)
-		}
+	parts := strings.Fields(name)
+	if strings.ContainsAny(name, ",、") {
+		parts = strings.FieldsFunc(name, func(r rune) bool { return r == ',' || r == '、' })
 	}
-	if len(found) > 0 {
-		return found
-	}
-	parts := strings.FieldsFunc(name, func(r rune) bool { return unicode.IsSpace(r) || r == ',' || r == '、' })
 	if len(parts) > 1 {
 		if found := chain(parts); len(found) > 0 {
 			return found
@@ -136,11 +134,25 @@ func named(name string) []*facts.Division {
 	return nil
 }
 
+// alone are what a name stands for by itself, in English with every rank.
+func alone(name string) (found []*facts.Division) {
+	if found = facts.Named(name); len(found) > 0 {
+		return found
+	}
+	name = strings.ToLower(strings.TrimSpace(name))
+	for _, d := range facts.All() {
+		if (strings.HasPrefix(name, d.Pinyin) || d.Level == facts.Province) && strings.ToLower(d.English()) == name {
+			found = append(found, d)
+		}
+	}
+	return found
+}
+
 // chain is what the last name means within what those before mean.
 func chain(names []string) []*facts.Division {
-	found := facts.Named(names[0])
+	found := alone(names[0])
 	for _, name := range names[1:] {
-		found = inside(facts.Named(name), found)
+		found = inside(alone(name), found)
 	}
 	return found
 }

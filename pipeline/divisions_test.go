@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"xunqin/pipeline"
+	"xunqin/pipeline/facts"
 	"xunqin/search"
 )
 
@@ -18,15 +19,17 @@ func TestPlaceOfAQueryIsADivision(t *testing.T) {
 		"quanzhou":         "350500 450324", // 全州县 sounds the same
 		"quanzhou, fujian": "350500",
 		"quanzhou city":    "350500",
-		"廣州":               "440100",
-		"440100":           "440100",
-		"宣武区":              "110102", // which took it up
-		"北京市朝阳区":           "110105",
-		"广东省广州市天河区":        "440106",
-		"泉洲":               "",
-		"泉州天河":             "",
-		"福建泉州湾":            "",
-		"":                 "",
+		"fengze district, quanzhou city, fujian province": "350503",
+		"承德":        "130800", // not all of the province, into which a county of the name went
+		"廣州":        "440100",
+		"440100":    "440100",
+		"宣武区":       "110102", // which took it up
+		"北京市朝阳区":    "110105",
+		"广东省广州市天河区": "440106",
+		"泉洲":        "",
+		"泉州天河":      "",
+		"福建泉州湾":     "",
+		"":          "",
 	} {
 		var got []string
 		for _, d := range (pipeline.Divisions{}).Lookup(name) {
@@ -38,6 +41,22 @@ func TestPlaceOfAQueryIsADivision(t *testing.T) {
 	}
 	if n := len((pipeline.Divisions{}).Lookup("鼓楼区")); n < 4 {
 		t.Errorf("there are %d divisions of the name 鼓楼区", n)
+	}
+}
+
+func TestEveryDivisionIsFoundByCodeAndFullName(t *testing.T) {
+	for _, d := range facts.All() {
+		if !d.Current() || d.Code == "620201" { // a city without counties is its own
+			continue
+		}
+		found := pipeline.Divisions{}.Lookup(d.Code)
+		if len(found) != 1 || found[0].Code != d.Code {
+			t.Fatalf("%s is %v", d.Code, found)
+		}
+		name := found[0].Full("zh")
+		if same := (pipeline.Divisions{}).Lookup(name); len(same) != 1 || same[0].Code != d.Code {
+			t.Errorf("%s of %s is %v", name, d.Code, same)
+		}
 	}
 }
 

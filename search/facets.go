@@ -210,3 +210,35 @@ func CountFacets(docs []Doc, q Query, f Facet) Facets {
 	}
 	return c.Facets(n < len(accepted))
 }
+
+// Term is what narrows a query to a value when it is written behind it, in Chinese if
+// lang begins with zh and in English otherwise; d names the divisions.
+func Term(facet, value, lang string, d Divisions) string {
+	field := map[string]string{ByDivision: "place", ByMonth: "date"}[facet]
+	if field == "" {
+		field = facet
+	}
+	to := 0
+	if chinese(lang) {
+		to = 1
+	}
+	if d != nil && facet == ByDivision {
+		if found := d.Lookup(value); len(found) == 1 {
+			full := found[0].Full(lang)
+			if same := d.Lookup(fold(full)); len(same) == 1 && same[0].Code == value {
+				value = full
+			}
+		}
+	}
+	q := Narrow(facet, value)
+	for _, name := range slices.Sorted(maps.Keys(values[field])) {
+		if !ascii(name) && to == 1 && values[field][name] == q { // the shortest sorts first
+			value = name
+			break
+		}
+	}
+	if facet != ByMonth && facet != ByAge {
+		value = quote(value)
+	}
+	return fieldName(field, to) + ":" + value
+}

@@ -12,6 +12,7 @@ import (
 
 	"xunqin/cmd/xunqin/internal/locale"
 	"xunqin/crawler/guard"
+	"xunqin/pipeline"
 	"xunqin/pipeline/notify"
 	"xunqin/pipeline/record"
 	"xunqin/search"
@@ -116,7 +117,8 @@ type queryForm struct {
 type queryCount struct {
 	Total, Month   int
 	More, MonthTop bool // there are at least so many
-	Busy, Silent   int  // what it is too busy or too silent by, 0 when it is not
+	Means          string
+	Busy, Silent   int // what it is too busy or too silent by, 0 when it is not
 }
 
 type queryView struct {
@@ -153,7 +155,7 @@ func (s *Server) count(p *Page, q search.Query) (*queryCount, error) {
 		found, err := s.Pipeline.Index.Find(p.Context(), all, search.Page{Limit: 1, Count: mostMatches})
 		return found.Total, err
 	}
-	var c queryCount
+	c := queryCount{Means: search.Explain(q, p.Lang, pipeline.Divisions{})}
 	var err error
 	if c.Total, err = since(0); err != nil {
 		return nil, err

@@ -3,6 +3,7 @@ package desk
 import (
 	"bytes"
 	"crypto/rand"
+	"html"
 	"image"
 	"image/color"
 	"io/fs"
@@ -12,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -201,6 +203,42 @@ func TestResultsByWordsAreOneForEachPictureAndPaged(t *testing.T) {
 	if posts != 60 || pages != 2 {
 		t.Errorf("%d posts on %d pages, want 60 on 2", posts, pages)
 	}
+}
+
+func TestSearchIsNarrowedByWhatIsCounted(t *testing.T) {
+	c := newCase(t)
+	c.person(t, "wu", record.Reviewer)
+	b := c.as(t, "wu")
+	c.seedTexts(t, 7, "many")
+	links := regexp.MustCompile(`<li><a href="(/search\?q=[^"]+)">([^<]+)</a> <span class="count">(\d+)</span>`)
+	for _, lang := range locale.Langs() {
+		a := b.get("/search?lang=" + lang + "&q=" + url.QueryEscape("many或类型:登记"))
+		wants(t, "the results", a, 200, []string{c.Texts.T(lang, "words.narrow"), c.Texts.T(lang, "facet.kind"), c.Texts.T(lang, "facet.month")}, nil)
+		found := links.FindAllStringSubmatch(a.body, -1)
+		if len(found) < 3 {
+			t.Errorf("%s: only %d ways to narrow", lang, len(found))
+		}
+		for _, m := range found {
+			narrowed := b.get(html.UnescapeString(m[1]))
+			n, _ := strconv.Atoi(m[3])
+			wants(t, m[2], narrowed, 200, []string{c.Texts.T(lang, "words.total", "n", n)}, nil)
+		}
+	}
+}
+
+func TestQueryIsExplainedAndCompleted(t *testing.T) {
+	c := newCase(t)
+	c.person(t, "li", record.Volunteer)
+	b := c.as(t, "li")
+	wants(t, "a place", b.get("/search?lang=en&q="+url.QueryEscape("地点:泉州 age:3")), 200, []string{"Looked for: in Quanzhou City, Fujian Province and perhaps aged 3 years."}, nil)
+	wants(t, "no place", b.get("/search?lang=zh-CN&q="+url.QueryEscape("地点:泉洲湾")), 200, []string{"没有这个名称的行政区划"}, nil)
+	wants(t, "a place that must be known", b.get("/search?lang=en&q="+url.QueryEscape("女孩 near:泉洲,50km")), 422, []string{"女孩 near:<mark>泉</mark>洲", "Character 9:", "is no province"}, nil)
+	a := b.get("/search/complete?lang=zh-CN&at=6&q=" + url.QueryEscape("😀地点:泉 女孩"))
+	wants(t, "a completion", a, 200, []string{`"text":"福建省泉州市"`, `"query":"😀地点:福建省泉州市 女孩"`, `"at":11`}, nil)
+	if got := a.header.Get("Content-Type"); got != "application/json" {
+		t.Errorf("the type is %s", got)
+	}
+	wants(t, "nothing", b.get("/search/complete?at=x&q=x"), http.StatusBadRequest, nil, nil)
 }
 
 // Whatever is sent, a form with files is read within its bounds or refused.

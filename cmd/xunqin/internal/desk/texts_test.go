@@ -21,6 +21,7 @@ import (
 	"xunqin/crawler"
 	"xunqin/pipeline/facts"
 	"xunqin/pipeline/record"
+	"xunqin/search"
 )
 
 // readSources gives the texts that stand in Go files without tests, the keys of problems, and the templates.
@@ -159,6 +160,8 @@ func TestEveryWordThatIsChosenFromATableHasAText(t *testing.T) {
 		"speaks":      {string(facts.Same), string(facts.MayBeSame), string(facts.MustDiffer)},
 		"reason":      facts.Reasons(),
 		"postkind":    {crawler.KindPost, crawler.KindReport, crawler.KindNotice},
+		"facet":       {search.ByDivision, search.ByMonth, search.ByAge, search.BySex, search.ByKind, search.ByStatus, search.BySource},
+		"ageband":     {"small", "young", "school", "teen", "adult"},
 		"setup":       {"contact", "https", "mail", "admin", "people", "source"},
 		"why": {crawler.RefusedLogin, crawler.RefusedCaptcha, crawler.RefusedAuth, crawler.RefusedForbidden, crawler.RefusedNotFound, crawler.RefusedGone, crawler.RefusedTeapot,
 			crawler.RefusedRate, crawler.RefusedWeibo, crawler.RefusedServer, crawler.RefusedStatus, crawler.RefusedNotJSON, crawler.RefusedNotFeed, crawler.RefusedNotPicture,

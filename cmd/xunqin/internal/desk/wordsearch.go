@@ -12,6 +12,7 @@ import (
 func (s *Server) wordSearchRoutes() []Route {
 	return []Route{
 		{Method: "GET", Pattern: "/search", Roles: volunteers(), Handle: s.wordSearch},
+		{Method: "GET", Pattern: "/search/complete", Roles: readers(), Handle: s.completeQuery},
 	}
 }
 
@@ -20,6 +21,9 @@ type wordSearchView struct {
 	Query   string
 	Wrong   *queryError
 	Done    bool
+	Means   string // the query in words
+	Facets  []facetView
+	Counted int // documents in the facets, if not all; else 0
 	Groups  []groupView
 	Reports []reportLine
 	Outside int
@@ -79,6 +83,16 @@ func (s *Server) wordSearch(p *Page) error {
 		return err
 	}
 	v.Done, v.Total, v.More, v.Behind, v.Paged = true, found.Total, found.Total >= pipeline.MostCounted, found.Behind, form.After != ""
+	v.Means = search.Explain(q, p.Lang, pipeline.Divisions{})
+	if !v.Paged && found.Total > 1 {
+		var counted search.Facets
+		if v.Facets, counted, err = s.facets(p, form.Query, q); err != nil {
+			return err
+		}
+		if counted.More {
+			v.Counted = counted.Docs
+		}
+	}
 	if v.Groups, v.Outside, err = s.groups(p, found.Groups); err != nil {
 		return err
 	}

@@ -40,3 +40,40 @@
     f.addEventListener("submit", function () { setTimeout(function () { delete f.dataset.sent; }, 2000); });
   });
 })();
+
+// How a query may go on, below its field; a click or Enter on one puts it in.
+(function () {
+  "use strict";
+  document.querySelectorAll("input[data-complete]").forEach(function (box) {
+    var list = box.form.querySelector("[data-completions]");
+    var wait = 0, asked = 0;
+    var show = function (found) {
+      list.replaceChildren();
+      found.forEach(function (c) {
+        var b = document.createElement("button");
+        b.type = "button";
+        b.className = "quiet";
+        b.textContent = c.text + (c.note ? " " + c.note : "");
+        b.addEventListener("click", function () {
+          box.value = c.query;
+          box.focus();
+          box.setSelectionRange(c.at, c.at);
+          ask();
+        });
+        list.append(b);
+      });
+      list.hidden = found.length === 0;
+    };
+    var ask = function () {
+      var mine = ++asked;
+      fetch(box.dataset.complete + "?" + new URLSearchParams({ q: box.value, at: box.selectionStart }))
+        .then(function (r) { return r.ok ? r.json() : []; })
+        .then(function (found) { if (mine === asked) show(found); })
+        .catch(function () { show([]); });
+    };
+    box.addEventListener("input", function () {
+      clearTimeout(wait);
+      wait = setTimeout(ask, 150);
+    });
+  });
+})();
