@@ -11,11 +11,15 @@ import (
 	"xunqin/pipeline/blob"
 	"xunqin/pipeline/photo"
 	"xunqin/pipeline/record"
+	"xunqin/search"
 )
 
 // explain says an error to a person: what happened, what was saved, what to do. What the catalog has no words for is said as
 // it is.
 func (e *Env) explain(err error) string {
+	if bad, ok := errors.AsType[*search.ParseError](err); ok {
+		return e.T("words.at", "n", bad.Offset+1) + " " + bad.Message(e.Lang)
+	}
 	if m, ok := errors.AsType[interface {
 		error
 		Message(lang string) string

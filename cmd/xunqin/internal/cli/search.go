@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,21 +18,52 @@ import (
 )
 
 type searchCmd struct {
-	Words []string `arg:"" optional:"" help:"Words to search for, in the desk's query language."`
-	Photo string   `help:"Search for copies of the picture in this file." placeholder:"FILE"`
-	Limit int      `help:"Documents at most." default:"50"`
-	After string   `help:"Go on after a page: the value of next." placeholder:"KEY"`
+	Words  []string `arg:"" optional:"" help:"Words to search for, in the desk's query language."`
+	Photo  string   `help:"Search for copies of the picture in this file." placeholder:"FILE"`
+	Limit  int      `help:"Documents at most." default:"50"`
+	Facets bool     `help:"Count what is found by source, division, month, sex, age, kind and status."`
+	After  string   `help:"Go on after a page: the value of next." placeholder:"KEY"`
 }
 
 // found is what the command prints, for words and for photos alike.
 type found struct {
 	Query     string        `json:"query,omitempty"`
+	Means     string        `json:"means,omitempty"`     // the query in words
+	Facets    *facetCounts  `json:"facets,omitempty"`    // when asked for
 	Matchable *bool         `json:"matchable,omitempty"` // of a photo: false when it is too flat or small to be compared
 	Total     int           `json:"total"`
 	Pictures  []foundGroup  `json:"pictures"`
 	Reports   []foundReport `json:"reports"`
 	Next      string        `json:"next,omitempty"`
 	Behind    int64         `json:"behind"` // changes the index had not taken in
+}
+
+// facetCounts are the counts of what is found, or of the newest of it if there is more.
+type facetCounts struct {
+	Docs   int                     `json:"docs"`
+	More   bool                    `json:"more"`
+	Counts map[string][]facetCount `json:"counts"`
+}
+
+type facetCount struct {
+	Value string `json:"value"`
+	Docs  int    `json:"docs"`
+	Term  string `json:"term"` // narrows the query to it
+}
+
+func (c *searchCmd) facets(ctx context.Context, a *app.App, q search.Query, lang string) (*facetCounts, error) {
+	counted, err := a.Pipeline.Index.Facets(ctx, q, search.Facet{})
+	if err != nil {
+		return nil, err
+	}
+	out := &facetCounts{counted.Docs, counted.More, map[string][]facetCount{}}
+	for by, counts := range counted.Counts {
+		out.Counts[by] = []facetCount{}
+		for _, v := range counts {
+			out.Counts[by] = append(out.Counts[by], facetCount{v.Value, v.Docs, search.Term(by, v.Value, lang, pipeline.Divisions{})})
+		}
+	}
+	return out, nil
 }
 
 type foundGroup struct {
@@ -90,7 +123,12 @@ func (c *searchCmd) run(ctx context.Context, e *Env, a *app.App) error {
 			return err
 		}
 		groups, reports, out.Behind, out.Total, out.Query = ans.Groups, ans.Reports, ans.Behind, ans.Total, q.String()
-		out.Next = ans.Next.String()
+		out.Next, out.Means = ans.Next.String(), search.Explain(q, e.Lang, pipeline.Divisions{})
+		if c.Facets {
+			if out.Facets, err = c.facets(ctx, a, q, e.Lang); err != nil {
+				return err
+			}
+		}
 	}
 	for _, g := range groups {
 		v := foundGroup{Picture: g.PictureID, Kind: g.Kind, First: g.First(), Last: g.Last(), Copies: []foundCopy{}, Leads: []string{}}
@@ -106,6 +144,16 @@ func (c *searchCmd) run(ctx context.Context, e *Env, a *app.App) error {
 		out.Reports = append(out.Reports, foundReport{r.Report.ID, r.Report.Number, r.Kind, r.Report.Status})
 	}
 	return e.print(out, func(w io.Writer) {
+		if out.Means != "" {
+			fmt.Fprintln(w, e.T("words.means", "query", out.Means))
+		}
+		if out.Facets != nil {
+			for _, by := range slices.Sorted(maps.Keys(out.Facets.Counts)) {
+				for _, v := range out.Facets.Counts[by] {
+					fmt.Fprintf(w, "%7d  %s\n", v.Docs, v.Term)
+				}
+			}
+		}
 		for _, g := range out.Pictures {
 			fmt.Fprintln(w, e.T("cli.picture", "copies", len(g.Copies), "first", g.First.Format(time.DateOnly), "last", g.Last.Format(time.DateOnly), "leads", len(g.Leads)))
 			for _, cp := range g.Copies {
