@@ -235,8 +235,22 @@ func (r *reader) scan() {
 				r.hits = append(r.hits, h)
 			}
 		case cue:
+			// 寻女 is a cue, and says of whom.
+			said := hit{from: h.from, to: h.to, kind: word}
+			at := hit{from: h.from, to: h.to, kind: cue}
+			for _, e := range h.entries {
+				switch e.kind {
+				case cue:
+					at.entries = append(at.entries, e)
+				case word:
+					said.entries = append(said.entries, e)
+				}
+			}
 			if len(r.cues) < 2*most {
-				r.cues = append(r.cues, h)
+				r.cues = append(r.cues, at)
+			}
+			if len(said.entries) > 0 && len(r.hits) < 2*most {
+				r.hits = append(r.hits, said)
 			}
 		}
 		i = h.to

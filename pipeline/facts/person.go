@@ -100,7 +100,7 @@ func (r *reader) deniedSex(h hit) bool {
 			return true
 		}
 	}
-	return r.rune(h.to) == '\'' || slices.Contains(r.runes[h.from:h.to], '\'') || r.has(h.to, " or girl") || r.has(h.to, "还是") || r.has(h.to, "鞋") || r.has(h.to, "头发") || r.has(h.to, "装") || r.has(h.to, "衣服")
+	return r.rune(h.to) == '\'' || slices.Contains(r.runes[h.from:h.to], '\'') || r.has(h.to, " or girl") || r.has(h.to, "还是") || r.has(h.to, "鞋") || r.has(h.to, "头发") || r.has(h.to, "装") || r.has(h.to, "衣服") || r.has(h.to, "的衣服") || r.has(h.to, "的鞋") || r.has(h.to, "的裙") || r.has(h.to, "的外套")
 }
 
 // pronoun is what 他 and 她 say, where the text has one of them and no grown

@@ -6,8 +6,8 @@ import (
 )
 
 var (
-	account = regexp.MustCompile(`(?i)(微信|薇信|威信|微讯|v信|vx|wx|加v|wechat|weixin|qq|扣扣|企鹅|whatsapp|telegram|tg|skype|signal|line|抖音|快手|钉钉|小红书|instagram|ig|facebook|fb|kakao(?:talk)?|snapchat)(群?(?:号码?)?| ?(?:id|no\.?|number)|账号|帐号|名)?([^\p{L}\p{N}\n•]{0,4})(是|为|is )?[^\p{L}\p{N}\n•]{0,3}([A-Za-z0-9][A-Za-z0-9_.\-]{2,30})`)
-	mail    = regexp.MustCompile(`(?i)[a-z0-9._%+\-]+ ?(?:@|\(at\)|\[at\]|\{at\}) ?[a-z0-9\-]+(?:(?:\.| ?(?:\(dot\)|\[dot\]|\{dot\}) ?)[a-z0-9\-]+)+|[a-z0-9._%+\-]+ at [a-z0-9\-]+(?: dot [a-z0-9\-]+)*? dot (?:com|org|net|edu|gov|info|io|me|co|cn|hk|tw|uk|us|de|fr|jp|ru)\b`)
+	account = regexp.MustCompile(`(?i)(微信|薇信|威信|微讯|徽信|卫星号|我v信|v信|加微|加薇|薇:|微:|威:|v:|vx|wx|加v|wechat|weixin|qq|扣扣|企鹅|whatsapp|telegram|tg|skype|signal|line|抖音|快手|钉钉|小红书|instagram|ig|twitter|facebook|fb|dm|kakao(?:talk)?|snapchat)(群?(?:[号號][码碼]?)?| ?(?:id|no\.?|number)|账号|帐号|帳號|賬號|名)?([^\p{L}\p{N}\n•]{0,4})(是|为|is )?[^\p{L}\p{N}\n•]{0,3}([A-Za-z0-9][A-Za-z0-9_.\-]{2,30})`)
+	mail    = regexp.MustCompile(`(?i)[a-z0-9._%+\-]+ ?(?:@|\(at\)|\[at\]|\{at\}|艾特) ?[a-z0-9\-]+(?:(?:\.|点| ?(?:\(dot\)|\[dot\]|\{dot\}) ?)[a-z0-9\-]+)+|[a-z0-9._%+\-]+ at [a-z0-9\-]+(?: dot [a-z0-9\-]+)*? dot (?:com|org|net|edu|gov|info|io|me|co|cn|hk|tw|uk|us|de|fr|jp|ru)\b`)
 	chat    = regexp.MustCompile(`(?i)(?:t\.me|telegram\.me|wa\.me|line\.me|m\.me|qm\.qq\.com|u\.wechat\.com|weixin\.qq\.com|api\.whatsapp\.com|chat\.whatsapp\.com)/([^\s<>"'，。、；！？）】》•]+)`)
 	web     = regexp.MustCompile(`(?i)(?:[a-z][a-z0-9+.\-]{1,10}://|www\.)[^\s<>"'，。、；！？）】》•]+`)
 	secret  = regexp.MustCompile(`(?i)(?:^|[?&#;])[^=&#;]*(?:token|key|secret|sig|auth|session|sid|passw|pwd|code|ticket|invite|credential|jwt)[^=&#;]*=`)
@@ -28,7 +28,7 @@ func accounts(text string) []span {
 			return false
 		}
 		latin := service[0] < 0x80
-		said := m[4] >= 0 && m[4] < m[5] || strings.ContainsAny(text[m[6]:m[7]], ":=")
+		said := m[4] >= 0 && m[4] < m[5] || strings.ContainsAny(text[m[2]:m[7]], ":=@")
 		if strings.EqualFold(service, "line") && !said {
 			return false // a bus or a queue
 		}

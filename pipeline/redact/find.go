@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+	"sync"
 	"unicode"
+	"unicode/utf8"
 )
 
 // The kinds of what [Find] finds.
@@ -91,7 +93,7 @@ func suspect(s string) suspicion {
 	for _, r := range s {
 		_, spoken := numeral(r)
 		switch {
-		case spoken || r >= '0' && r <= '9' || r > unicode.MaxLatin1 && unicode.Is(unicode.Nd, r) || r >= '①' && r <= '⑨' || r == '⓪' || r >= '❶' && r <= '❾' || r >= '⑴' && r <= '⑼':
+		case spoken || r >= '0' && r <= '9' || r > unicode.MaxLatin1 && unicode.Is(unicode.Nd, r) || r >= '①' && r <= '⑨' || r == '⓪' || r >= '❶' && r <= '❾' || r >= '⑴' && r <= '⑼', r == 'o' || r == 'O' || r == 'l' || r == 'I':
 			digits++
 			apart = 0
 			look.number = look.number || digits >= 7
@@ -113,15 +115,60 @@ func suspect(s string) suspicion {
 		}
 		before, last = last, r
 	}
-	lower := strings.ToLower(s)
-	holds := func(words ...string) bool {
-		return slices.ContainsFunc(words, func(w string) bool { return strings.Contains(lower, w) })
+	lower, table := strings.ToLower(s), hintTable()
+	spoken := 0
+	for i, r := range lower {
+		for _, h := range table[r] {
+			if !strings.HasPrefix(lower[i:], h.word) {
+				continue
+			}
+			switch h.of {
+			case 'a':
+				look.account = true
+			case 'n':
+				look.number = true
+			case 'p':
+				look.plate = true
+			case 'm':
+				look.mail = true
+			case 's':
+				spoken++
+			}
+		}
 	}
-	look.account = holds("微信", "薇信", "威信", "微讯", "v信", "vx", "wx", "加v", "wechat", "weixin", "qq", "扣扣", "企鹅", "whatsapp", "telegram", "tg", "skype", "signal", "line", "抖音", "快手", "钉钉", "小红书", "ig", "facebook", "fb", "instagram", "kakao", "snapchat")
-	look.number = look.number || holds("电话", "手机", "座机", "联系方式", "号码", "致电", "拨打", "热线", "传真", "tel", "phone", "mobile", "cell", "call", "ring", "sms", "fax", "whatsapp", "身份证", "护照", "证件", "通行证", "passport", "id card", "identity card", "id no")
-	look.plate = look.plate || holds("车牌", "牌照", "车号", "牌号", "尾号", "plate", "registration", "wj")
-	look.mail = look.mail || holds(".me/", ".com/", "(at)", "[at]", "{at}", " at ")
+	look.number = look.number || spoken >= 7
 	return look
+}
+
+// A hint is a word without which an expression finds nothing: of an account, a
+// number, a plate or a mail address, or a digit spelled out.
+type hint struct {
+	word string
+	of   byte
+}
+
+// hintTable is the hints by their first character.
+var hintTable = sync.OnceValue(func() map[rune][]hint {
+	table := map[rune][]hint{}
+	for of, words := range map[byte]string{
+		'a': `微信 薇信 威信 微讯 徽信 卫星号 v信 vx wx 加v 加微 加薇 薇: 薇： 微: 微： 威: 威： v: v： ｖ twitter dm wechat weixin qq 扣扣 企鹅 whatsapp telegram tg skype signal line 抖音 快手 钉钉 小红书 ig facebook fb instagram kakao snapchat`,
+		'n': `电话 手机 座机 固话 联系方式 号码 致电 拨打 热线 传真 電話 手機 座機 固話 聯繫方式 聯絡 號碼 致電 撥打 熱線 傳真 tel phone mobile cell call ring sms fax whatsapp 身份证 护照 证件 通行证 身份證 身分證 護照 證件 通行證 passport id_card identity_card id_no`,
+		'p': `车牌 牌照 车号 牌号 尾号 军牌 港车 車牌 車號 牌號 尾號 軍牌 港車 使 plate registration wj`,
+		'm': `艾特 .me/ .com/ (at) [at] {at} _at_`,
+		's': `zero oh one two three four five six seven eight nine`,
+	} {
+		for w := range strings.FieldsSeq(words) {
+			w = strings.ReplaceAll(w, "_", " ")
+			first, _ := utf8.DecodeRuneInString(w)
+			table[first] = append(table[first], hint{w, of})
+		}
+	}
+	return table
+})
+
+// spokenDigits are how numbers are spelled to escape filters.
+var spokenDigits = []struct{ word, digit string }{
+	{"zero", "0"}, {"oh", "0"}, {"one", "1"}, {"two", "2"}, {"three", "3"}, {"four", "4"}, {"five", "5"}, {"six", "6"}, {"seven", "7"}, {"eight", "8"}, {"nine", "9"},
 }
 
 // normal is a value without what people put between its characters; a number
@@ -130,6 +177,13 @@ func normal(kind, s string) string {
 	if kind == KindMail {
 		s = strings.NewReplacer("(at)", "@", "[at]", "@", "{at}", "@", " at ", "@", "(dot)", ".", "[dot]", ".", "{dot}", ".", " dot ", ".", " ", "").Replace(strings.ToLower(s))
 		return s
+	}
+	if kind == KindPhone && strings.ContainsAny(s, "oOlIeE") {
+		s = strings.ToLower(s)
+		for _, w := range spokenDigits {
+			s = strings.ReplaceAll(s, w.word, w.digit)
+		}
+		s = strings.NewReplacer("o", "0", "l", "1", "i", "1").Replace(s)
 	}
 	s = strings.Map(func(r rune) rune {
 		if unicode.IsLetter(r) || unicode.IsDigit(r) || kind == KindAccount && (r == '_' || r == '-' || r == '.') {

@@ -56,18 +56,24 @@ var (
 	international = regexp.MustCompile(`(?:\+|00)\d{1,3}(?:[ \-‐-―.()]{0,2}\d){6,13}`)
 	american      = regexp.MustCompile(`\(?\d{3}\)?[ \-‐-―.]{1,2}\d{3}[ \-‐-―.]{1,2}\d{4}(?: ?(?i:ext\.?|x) ?\d{1,6})?`)
 	local         = regexp.MustCompile(`\d{3}[\-‐-―]\d{4}|\d{4}[\-‐-― ]\d{4}`)
-	afterWord     = regexp.MustCompile(`(?i)(电话|手机|座机|联系方式|号码|致电|拨打|热线|传真|tel|phone|mobile|cell|call|ring|sms|fax|whatsapp)[^\d\n•]{0,8}?(\+?\(?\d(?:[ \-‐-―.()]{0,2}\d){4,14})`)
-	run           = regexp.MustCompile(`\d{7,}`)
+	afterWord     = regexp.MustCompile(`(?i)(电话|手机|座机|固话|联系方式|号码|致电|拨打|热线|传真|電話|手機|座機|固話|聯繫方式|聯絡|號碼|致電|撥打|熱線|傳真|tel|phone|mobile|cell|call|ring|sms|fax|whatsapp)[^\d\n•]{0,8}?(\+?\(?\d(?:[ \-‐-―.()]{0,2}\d){4,14})`)
+	// Written to escape filters: letters for digits, a break in the middle, words for digits.
+	lettered = regexp.MustCompile(`[1lI]` + gap + `[3-9](?:` + gap + `[\doO]){9}`)
+	broken   = regexp.MustCompile(`1[3-9]\d{1,6}[ \t]*\r?\n[ \t]*\d{3,8}`)
+	spelled  = regexp.MustCompile(`(?i)(?:(?:zero|oh|one|two|three|four|five|six|seven|eight|nine|double|triple)[ ,.\-]{1,3}){6,}(?:zero|oh|one|two|three|four|five|six|seven|eight|nine)`)
 
-	resident = regexp.MustCompile(`[1-9](?:` + gap + `\d){16}` + gap + `[\dXx]`)
+	run = regexp.MustCompile(`\d{7,}`)
+
+	resident = regexp.MustCompile(`\d(?:` + gap + `\d){16}` + gap + `[\dXx]`)
 	oldID    = regexp.MustCompile(`[1-9](?:` + gap + `\d){14}`)
-	document = regexp.MustCompile(`(?i)(?:身份证|护照|证件|通行证|passport|id card|identity card|id no)(?:号码?| ?no\.?| ?number)?[^A-Za-z0-9\n•]{0,6}([A-Z]{0,2}[ \-]?\d[\d \-]{3,17}[\dX](?:\([\dA]\))?)`)
+	document = regexp.MustCompile(`(?i)(?:身份证|护照|证件|通行证|身份證|身分證|護照|證件|通行證|passport|id card|identity card|id no)(?:[号號][码碼]?| ?no\.?| ?number)?[^A-Za-z0-9\n•]{0,6}([A-Z]{0,2}[ \-]?\d[\d \-]{3,17}[\dX](?:\([\dA]\))?)`)
 	starred  = regexp.MustCompile(`\d{2,}[*×#xX]{3,}[\d*×#xX]{0,20}`)
 	card     = regexp.MustCompile(`\d{4}(?:[ \-‐-―]{1,2}\d{4}){2,3}(?:[ \-‐-―]{1,2}\d{1,4})?`)
 
-	plate      = regexp.MustCompile(`[` + plateStarts + `][A-Za-z][ ·.\-_・]{0,2}([A-Za-z0-9](?:[ ·.\-]?[A-Za-z0-9]){3,5})([挂学警港澳领试超使])?`)
-	armedPlate = regexp.MustCompile(`WJ[ ·\-]?\p{Han}?[ ·\-]?\d[ ·\-]?\d{3,5}\p{Han}?`)
-	afterPlate = regexp.MustCompile(`(?:车牌|牌照|车号|牌号|尾号|(?i:plate|registration))(?:号码?)?(?: ?(?i:no\.?|number|is|was)|为|是)?[^\p{L}\p{N}\n•]{0,4}(\p{Han}?[A-Z0-9](?:[ ·\-]?[A-Z0-9]){2,8})`)
+	plate        = regexp.MustCompile(`[` + plateStarts + `][A-Za-z][ ·.\-_・‐-―]{0,2}([A-Za-z0-9](?:[ ·.\-]?[A-Za-z0-9]){3,5})([挂学警港澳领试超使])?`)
+	armedPlate   = regexp.MustCompile(`WJ[ ·\-]?\p{Han}?[ ·\-]?\d[ ·\-]?\d{3,5}\p{Han}?`)
+	embassyPlate = regexp.MustCompile(`使 ?\d{3}[ ·.\-]{0,2}\d{3}`)
+	afterPlate   = regexp.MustCompile(`(?:车牌|牌照|车号|牌号|尾号|军牌|港车|車牌|車號|牌號|尾號|軍牌|港車|(?i:plate|registration))(?:[号號][码碼]?)?(?: ?(?i:no\.?|number|is|was)|为|為|是)?[^\p{L}\p{N}\n•]{0,4}(\p{Han}?[A-Z0-9](?:[ ·\-]?[A-Z0-9]){2,8})`)
 )
 
 // identities are the numbers that are masked for everybody.
@@ -75,7 +81,7 @@ func identities(text string) []span {
 	return append(runs(text, 15, len(text)), find(text, []shape{
 		{resident, 0, func(text string, m []int) bool {
 			d := digitsOf(text[m[0]:m[1]])
-			return apart(text, m) && isDate(d[6:14])
+			return apart(text, m) && (isDate(d[6:14]) || byParts(text[m[0]:m[1]]))
 		}},
 		{oldID, 0, func(text string, m []int) bool {
 			s := text[m[0]:m[1]]
@@ -105,6 +111,7 @@ func identities(text string) []span {
 			return (n == 5 || n == 6) && len(digitsOf(text[m[2]:m[3]])) >= 2 && !startsWord(text[m[1]:])
 		}},
 		{armedPlate, 0, nil},
+		{embassyPlate, 0, apart},
 		{afterPlate, 1, func(text string, m []int) bool { return len(digitsOf(text[m[2]:m[3]])) > 0 }},
 	})...)
 }
@@ -129,6 +136,9 @@ func contacts(text string) []span {
 			g := groups(s)
 			return apart(text, m) && !hasDate(s) && (len(g) <= 5 || len(g) >= len(digitsOf(s))-2)
 		}},
+		{lettered, 0, func(text string, m []int) bool { return !letterAt(text, m[0]-1) && !letterAt(text, m[1]) }},
+		{broken, 0, func(text string, m []int) bool { return apart(text, m) && len(digitsOf(text[m[0]:m[1]])) == 11 }},
+		{spelled, 0, func(text string, m []int) bool { return !letterAt(text, m[0]-1) && !letterAt(text, m[1]) }},
 		{landline, 0, apart},
 		{trunk, 0, func(text string, m []int) bool {
 			return apart(text, m) && len(groups(text[m[0]:m[1]])) <= 5 && !labelled(text[:m[0]])
@@ -149,6 +159,15 @@ func contacts(text string) []span {
 // apart reports that a number is not part of a longer one.
 func apart(text string, m []int) bool {
 	return !digitAt(text, m[0]-1) && !digitAt(text, m[1])
+}
+
+func letterAt(text string, i int) bool { return i >= 0 && i < len(text) && letterOrDigit(text[i]) }
+
+// byParts reports that an identity number stands in its parts, region, birth
+// and the rest, whatever they say.
+func byParts(s string) bool {
+	g := groups(strings.TrimRight(s, "Xx"))
+	return len(g) >= 3 && len(g) <= 5 && len(g[0]) == 6 && len(g[len(g)-1]) >= 3
 }
 
 func digitAt(text string, i int) bool {
