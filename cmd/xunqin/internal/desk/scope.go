@@ -40,6 +40,11 @@ func theirs(u record.User, place string) bool {
 	return place == area || strings.HasSuffix(place, ","+area) // English goes from the small to the large
 }
 
+// everywhere reports whether a person's work covers every place. To others, counts would tell of what lies outside theirs.
+func everywhere(u record.User) bool {
+	return u.Is(record.Reviewer) || u.Is(record.Volunteer) && plainPlace(u.Area) == ""
+}
+
 var (
 	hasHan = regexp.MustCompile(`\p{Han}`)
 	ranks  = strings.NewReplacer("特别行政区", "", "壮族自治区", "", "回族自治区", "", "维吾尔自治区", "", "自治区", "", "省", "", "市", "")

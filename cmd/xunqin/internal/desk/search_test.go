@@ -224,6 +224,7 @@ func TestSearchIsNarrowedByWhatIsCounted(t *testing.T) {
 			wants(t, m[2], narrowed, 200, []string{c.Texts.T(lang, "words.total", "n", n)}, nil)
 		}
 	}
+	wants(t, "another area", c.working(t, "hu", "北京", record.Volunteer).get("/search?lang=en&q="+url.QueryEscape("many或类型:登记")), 200, nil, []string{c.Texts.T(locale.English, "words.narrow")})
 }
 
 func TestQueryIsExplainedAndCompleted(t *testing.T) {

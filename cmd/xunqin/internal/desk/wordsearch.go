@@ -84,7 +84,7 @@ func (s *Server) wordSearch(p *Page) error {
 	}
 	v.Done, v.Total, v.More, v.Behind, v.Paged = true, found.Total, found.Total >= pipeline.MostCounted, found.Behind, form.After != ""
 	v.Means = search.Explain(q, p.Lang, pipeline.Divisions{})
-	if !v.Paged && found.Total > 1 {
+	if !v.Paged && found.Total > 1 && everywhere(p.User) {
 		var counted search.Facets
 		if v.Facets, counted, err = s.facets(p, form.Query, q); err != nil {
 			return err
