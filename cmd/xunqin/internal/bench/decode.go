@@ -20,8 +20,8 @@ import (
 	"xunqin/pipeline/photo/miniature/miniaturetest"
 )
 
-// Decode measures what reading a photo costs: from the bytes of a JPEG to its fingerprints, on pictures it makes itself. Size is
-// how many times each is read.
+// Decode measures what reading a photo costs: from the bytes of a JPEG to its fingerprints, which are of its brightness alone, on
+// pictures it makes itself. Size is how many times each is read.
 func Decode(ctx context.Context, size int) ([]Result, error) {
 	if size == 0 {
 		size = 20
@@ -103,7 +103,7 @@ func decodeFiles(ctx context.Context, files [][]byte, times int) (Result, error)
 			if err != nil {
 				return err
 			}
-			m, err := f.Decode(ctx, miniature.Options{Scale: miniature.Leaving(photo.DerivativeSide, f.Width, f.Height)})
+			m, err := f.Decode(ctx, miniature.Options{Scale: miniature.Leaving(photo.DerivativeSide, f.Width, f.Height), Luma: true})
 			if err != nil {
 				return err
 			}
