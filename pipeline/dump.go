@@ -90,14 +90,16 @@ func (p *Pipeline) Dump(ctx context.Context, w io.Writer) error {
 			Type        string    `json:"type"`
 			ID          string    `json:"id"`
 			Report      string    `json:"report"`
-			ReportPhoto string    `json:"report_photo"`
-			Picture     string    `json:"picture"`
+			ReportPhoto string    `json:"report_photo,omitempty"`
+			Picture     string    `json:"picture,omitempty"`
+			Post        string    `json:"post,omitempty"`
+			Other       string    `json:"other_report,omitempty"`
 			Pair        string    `json:"pair"`
 			Kind        string    `json:"kind"`
 			State       string    `json:"state"`
 			Sightings   []string  `json:"sightings"`
 			CreatedAt   time.Time `json:"created_at"`
-		}{"lead", l.ID, l.ReportID, l.ReportPhotoID, l.PictureID, l.Pair, l.Kind, l.State, photos, l.CreatedAt})
+		}{"lead", l.ID, l.ReportID, l.ReportPhotoID, l.PictureID, l.PostID, l.OtherID, l.Pair, l.Kind, l.State, photos, l.CreatedAt})
 	})
 	if err != nil {
 		return err

@@ -29,6 +29,7 @@ type (
 	notifyJob  struct{ Delivery string }
 	compareJob struct{} // of all photos that are behind
 	rereadJob  struct{} // of all texts that were read by older rules
+	pairJob    struct{} // of all reports whose pairs older rules looked for
 )
 
 // job is what can be queued.
@@ -39,16 +40,17 @@ func (gatherJob) Kind() string  { return "gather" }
 func (relateJob) Kind() string  { return "relate" }
 func (notifyJob) Kind() string  { return "notify" }
 func (rereadJob) Kind() string  { return "reread" }
+func (pairJob) Kind() string    { return "pair" }
 func (compareJob) Kind() string { return "compare" }
 
 // How many jobs of a kind one process works on at once. Gather mostly waits for its turn at a host; what it decodes at
 // once is bounded by the budget, not here.
-var width = map[string]int{"crawl": 8, "gather": 24, "relate": 4, "notify": 4, "reread": 1, "compare": 1}
+var width = map[string]int{"crawl": 8, "gather": 24, "relate": 4, "notify": 4, "reread": 1, "pair": 1, "compare": 1}
 
 // A step's patience, after which its try ends, and the tries it has before it joins the dead list.
 var (
-	patience = map[string]time.Duration{"crawl": 5 * time.Minute, "gather": 5 * time.Minute, "relate": 2 * time.Minute, "notify": 2 * time.Minute, "reread": 2 * time.Minute, "compare": 10 * time.Minute}
-	tries    = map[string]int{"crawl": 3, "gather": 7, "relate": 10, "notify": 14, "reread": 10, "compare": 25}
+	patience = map[string]time.Duration{"crawl": 5 * time.Minute, "gather": 5 * time.Minute, "relate": 2 * time.Minute, "notify": 2 * time.Minute, "reread": 2 * time.Minute, "pair": 10 * time.Minute, "compare": 10 * time.Minute}
+	tries    = map[string]int{"crawl": 3, "gather": 7, "relate": 10, "notify": 14, "reread": 10, "pair": 10, "compare": 25}
 )
 
 const (
@@ -133,6 +135,7 @@ func (p *Pipeline) Open(ctx context.Context) error {
 	river.AddWorker(workers, &step[relateJob]{p: p, do: p.Relate})
 	river.AddWorker(workers, &step[notifyJob]{p: p, do: p.Notify})
 	river.AddWorker(workers, &step[rereadJob]{p: p, do: p.Reread})
+	river.AddWorker(workers, &step[pairJob]{p: p, do: p.Pair})
 	river.AddWorker(workers, &step[compareJob]{p: p, do: p.Compare})
 	queues := map[string]river.QueueConfig{}
 	for kind, n := range width {
@@ -202,7 +205,10 @@ func (p *Pipeline) begin(ctx context.Context) error {
 	if err := p.beat(ctx); err != nil {
 		return err
 	}
-	return p.rereadLater(ctx)
+	if err := p.rereadLater(ctx); err != nil {
+		return err
+	}
+	return p.pairLater(ctx)
 }
 
 func (p *Pipeline) stop(ctx context.Context) error {

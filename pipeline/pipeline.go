@@ -62,6 +62,7 @@ type Pipeline struct {
 	worker  string
 	follow  sync.Mutex
 	queries queryCache
+	pairs   pairing
 	hosts   hostTurns
 }
 

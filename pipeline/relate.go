@@ -237,6 +237,10 @@ func (p *Pipeline) Relate(ctx context.Context, job relateJob, _ int, done done) 
 	if err != nil {
 		return err
 	}
+	pairs, err := p.findPairs(ctx, record.Ref{ID: job.Doc, Kind: job.Of})
+	if err != nil {
+		return err
+	}
 	var fresh []string
 	err = p.Records.Tx(ctx, func(tx *sql.Tx) error {
 		fresh = nil
@@ -273,6 +277,11 @@ func (p *Pipeline) Relate(ctx context.Context, job relateJob, _ int, done done) 
 			}
 			fresh = append(fresh, leads...)
 		}
+		leads, err := p.joinPairs(ctx, tx, record.Ref{ID: job.Doc, Kind: job.Of}, pairs)
+		if err != nil {
+			return err
+		}
+		fresh = append(fresh, leads...)
 		if err := p.alertOfLeads(ctx, tx, fresh); err != nil {
 			return err
 		}
@@ -441,7 +450,8 @@ func (p *Pipeline) settlePicture(ctx context.Context, tx *sql.Tx, picture string
 
 // settle makes a lead's state what the standing verdicts on its pair say.
 func (p *Pipeline) settle(ctx context.Context, tx *sql.Tx, l record.Lead) (record.Lead, error) {
-	verdicts, err := p.Records.Verdicts(ctx, tx, l.ReportPhotoID, l.PictureID)
+	report, other := l.Sides()
+	verdicts, err := p.Records.Verdicts(ctx, tx, report, other)
 	if err != nil {
 		return l, err
 	}
@@ -585,7 +595,8 @@ func (p *Pipeline) Decide(ctx context.Context, userID, leadID, decision, reason 
 		if l, err = p.Records.Lead(ctx, tx, leadID); err != nil {
 			return err
 		}
-		verdict, err = p.Records.AddVerdict(ctx, tx, record.Verdict{ReportPhotoID: l.ReportPhotoID, PictureID: l.PictureID, UserID: userID, Decision: decision, Reason: reason})
+		report, other := l.Sides()
+		verdict, err = p.Records.AddVerdict(ctx, tx, record.Verdict{ReportPhotoID: report, PictureID: other, UserID: userID, Decision: decision, Reason: reason})
 		if err != nil {
 			return err
 		}

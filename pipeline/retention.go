@@ -132,6 +132,9 @@ func (p *Pipeline) scrub(ctx context.Context) error {
 	if err := p.Follow(ctx); err != nil {
 		return err
 	}
+	if err := p.followPairs(ctx); err != nil {
+		return err
+	}
 	if x, ok := p.Index.(interface{ Purge(context.Context) error }); ok {
 		if err := x.Purge(ctx); err != nil {
 			return fmt.Errorf("purge index: %w", err)

@@ -17,17 +17,23 @@ func (p *Pipeline) numberKey() []byte { return []byte(p.Keys.Pseudonym("number i
 
 // FactsOfPost reads what the words of a post say. Of a post whose source gave no time nothing is known that its words say
 // relative to the day they were written.
-func (p *Pipeline) FactsOfPost(post record.Post) facts.Facts {
+func (p *Pipeline) FactsOfPost(post record.Post) facts.Facts { return ReadPost(post, p.numberKey()) }
+
+// ReadPost is FactsOfPost with a key for the numbers in the words.
+func ReadPost(post record.Post, key []byte) facts.Facts {
 	written := post.PostedAt
 	if post.Precision == "unknown" {
 		written = time.Time{}
 	}
-	return facts.Read(post.Text, written, facts.Context{Kind: post.Kind, Place: post.Place, Key: p.numberKey()})
+	return facts.Read(post.Text, written, facts.Context{Kind: post.Kind, Place: post.Place, Key: key})
 }
 
 // FactsOfReport reads what a report says: its fields, each as the fact that it is, and its features. Words are spans of the
 // features; a fact of a field of its own has none. When a report was written is not known, since it may come from a registry.
-func (p *Pipeline) FactsOfReport(r record.Report) facts.Facts {
+func (p *Pipeline) FactsOfReport(r record.Report) facts.Facts { return ReadReport(r, p.numberKey()) }
+
+// ReadReport is FactsOfReport with a key for the numbers in the words.
+func ReadReport(r record.Report, key []byte) facts.Facts {
 	role, happened := facts.Lost, "走失"
 	if r.Kind == record.ReportFound {
 		role, happened = facts.Seen, "发现"
@@ -50,7 +56,7 @@ func (p *Pipeline) FactsOfReport(r record.Report) facts.Facts {
 	}
 	head := text.Len()
 	text.WriteString(r.Features)
-	f := facts.Read(text.String(), time.Time{}, facts.Context{Kind: "report", Place: r.Place, Key: p.numberKey()})
+	f := facts.Read(text.String(), time.Time{}, facts.Context{Kind: "report", Place: r.Place, Key: key})
 	f.Move(-head)
 	for i := range f.Places {
 		if x := &f.Places[i]; x.Words == (facts.Span{}) {

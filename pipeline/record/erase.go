@@ -40,10 +40,11 @@ func (s *Store) DropPrints(ctx context.Context, tx *sql.Tx, p Photo) error {
 	return s.Changed(ctx, tx, p.PostID, "post")
 }
 
-// ExpiredPosts lists ids of posts whose text has lived its life and none of whose photos a lead holds.
+// ExpiredPosts lists ids of posts whose text has lived its life and which no lead holds: of one by facts that nobody has looked
+// at, which is a guess, the post goes when its time has come.
 func (s *Store) ExpiredPosts(ctx context.Context, tx *sql.Tx, before time.Time, most int) ([]string, error) {
 	return all(ctx, "expired posts", s.from(tx), scanString, `SELECT id FROM posts WHERE seen_at < $1 AND NOT EXISTS (SELECT 1 FROM photos WHERE photos.post_id=posts.id AND `+held+`)
-		ORDER BY seen_at, id LIMIT $2`, ms(before), most)
+		AND NOT EXISTS (SELECT 1 FROM leads l WHERE l.post_id=posts.id AND l.state NOT IN ('unchecked','different')) ORDER BY seen_at, id LIMIT $2`, ms(before), most)
 }
 
 // ExpiredReports lists ids of reports that were closed before the given instant.
@@ -81,13 +82,14 @@ func (s *Store) remains(ctx context.Context, tx *sql.Tx, docID string) (photos [
 }
 
 // ErasePost deletes a post with its photos, fingerprints, sightings and the alerts about it, and returns the keys of the
-// blobs that must go as well. A lead whose last copy it was goes too. Tombstones are the caller's.
+// blobs that must go as well. A lead whose last copy it was goes too, and every one by facts. Tombstones are the caller's.
 func (s *Store) ErasePost(ctx context.Context, tx *sql.Tx, id string) (blobs []string, err error) {
 	_, blobs, pictures, err := s.remains(ctx, tx, id)
 	if err != nil {
 		return nil, err
 	}
-	for _, q := range []string{`DELETE FROM deliveries WHERE subject=$1`, `DELETE FROM photos WHERE post_id=$1`, `DELETE FROM posts WHERE id=$1`} {
+	for _, q := range []string{`DELETE FROM deliveries WHERE subject=$1 OR subject IN (SELECT id FROM leads WHERE post_id=$1)`, `DELETE FROM leads WHERE post_id=$1`,
+		`DELETE FROM verdicts WHERE picture_id=$1`, `DELETE FROM photos WHERE post_id=$1`, `DELETE FROM posts WHERE id=$1`} {
 		if _, err := exec(ctx, "erase post", tx, q, id); err != nil {
 			return nil, err
 		}
@@ -107,7 +109,8 @@ func (s *Store) EraseReport(ctx context.Context, tx *sql.Tx, id string) (blobs [
 			return nil, err
 		}
 	}
-	for _, q := range []string{`DELETE FROM deliveries WHERE subject=$1 OR subject IN (SELECT id FROM leads WHERE report_id=$1)`, `DELETE FROM leads WHERE report_id=$1`,
+	for _, q := range []string{`DELETE FROM deliveries WHERE subject=$1 OR subject IN (SELECT id FROM leads WHERE report_id=$1 OR other_id=$1)`,
+		`DELETE FROM leads WHERE report_id=$1 OR other_id=$1`, `DELETE FROM verdicts WHERE report_photo_id=$1 OR picture_id=$1`,
 		`DELETE FROM photos WHERE report_id=$1`, `DELETE FROM reports WHERE id=$1`} {
 		if _, err := exec(ctx, "erase report", tx, q, id); err != nil {
 			return nil, err

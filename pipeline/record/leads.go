@@ -28,9 +28,14 @@ const (
 	Harmful   = "harmful"
 )
 
-// Lead is a pair to be checked: a photo of a report, and a picture (all its copies together). It is unique by the two.
+// ByFacts is the kind of a lead whose two sides have no photo in common: what they say agrees.
+const ByFacts = "facts"
+
+// Lead is a pair to be checked: a photo of a report, and a picture (all its copies together); or, of the kind ByFacts, a report
+// and a post or another report. It is unique by the two.
 type Lead struct {
 	ID, ReportID, ReportPhotoID, PictureID string
+	PostID, OtherID                        string // of the kind ByFacts one of them, else neither
 	Pair                                   string // sighting, found or duplicate: what the picture's copies are
 	Kind                                   string // what a copy is to the report's photo: a word of package feature, or same
 	Distance                               int    // least Hamming distance of any copy, or FeatureDistance; for ordering and tests, never shown
@@ -41,10 +46,18 @@ type Lead struct {
 	Version                                int64
 }
 
-const leadColumns = `id, report_id, report_photo_id, picture_id, pair, kind, distance, state, owner, next_at, merged_into, created_at, updated_at, version`
+// Sides are the two that verdicts on a lead hang on: photo and picture, or report and document.
+func (l Lead) Sides() (report, other string) {
+	if l.Kind == ByFacts {
+		return l.ReportID, l.PostID + l.OtherID
+	}
+	return l.ReportPhotoID, l.PictureID
+}
+
+const leadColumns = `id, report_id, report_photo_id, picture_id, post_id, other_id, pair, kind, distance, state, owner, next_at, merged_into, created_at, updated_at, version`
 
 func scanLead(r scanner, l *Lead) error {
-	return r.Scan(&l.ID, &l.ReportID, &l.ReportPhotoID, &l.PictureID, &l.Pair, &l.Kind, &l.Distance, &l.State, &l.Owner, when{&l.NextAt}, &l.MergedInto,
+	return r.Scan(&l.ID, &l.ReportID, text{&l.ReportPhotoID}, text{&l.PictureID}, text{&l.PostID}, text{&l.OtherID}, &l.Pair, &l.Kind, &l.Distance, &l.State, &l.Owner, when{&l.NextAt}, &l.MergedInto,
 		when{&l.CreatedAt}, when{&l.UpdatedAt}, &l.Version)
 }
 
@@ -53,7 +66,7 @@ func scanLead(r scanner, l *Lead) error {
 func (s *Store) AddLead(ctx context.Context, tx *sql.Tx, l Lead) (id string, fresh bool, err error) {
 	now := s.now()
 	id = NewID()
-	n, err := exec(ctx, "add lead", tx, `INSERT INTO leads (`+leadColumns+`) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,'',$9,'',$10,$10,1)
+	n, err := exec(ctx, "add lead", tx, `INSERT INTO leads (`+leadColumns+`) VALUES ($1,$2,$3,$4,NULL,NULL,$5,$6,$7,$8,'',$9,'',$10,$10,1)
 		ON CONFLICT (report_photo_id, picture_id) WHERE merged_into = '' DO NOTHING`,
 		id, l.ReportID, l.ReportPhotoID, l.PictureID, l.Pair, l.Kind, l.Distance, LeadUnchecked, ms(l.NextAt), now)
 	if err != nil || n == 1 {
@@ -174,8 +187,9 @@ func (s *Store) LeadCounts(ctx context.Context, tx *sql.Tx) (map[string]int64, e
 
 // DropUntouched deletes a lead nobody has looked at, with the alerts about it. It says whether there was one.
 func (s *Store) DropUntouched(ctx context.Context, tx *sql.Tx, l Lead) (bool, error) {
+	report, other := l.Sides()
 	n, err := exec(ctx, "drop lead", tx, `DELETE FROM leads WHERE id=$1 AND state='unchecked' AND merged_into=''
-		AND NOT EXISTS (SELECT 1 FROM verdicts WHERE report_photo_id=$2 AND picture_id=$3)`, l.ID, l.ReportPhotoID, l.PictureID)
+		AND NOT EXISTS (SELECT 1 FROM verdicts WHERE report_photo_id=$2 AND picture_id=$3)`, l.ID, report, other)
 	if err != nil || n == 0 {
 		return false, err
 	}
@@ -189,8 +203,8 @@ func (s *Store) SetLead(ctx context.Context, tx *sql.Tx, l Lead) error {
 		l.State, l.Owner, ms(l.NextAt), s.now(), l.ID, l.Version)
 }
 
-// Verdict is what one person said of a pair of report photo and picture. It hangs on the pair, not on the lead, and so
-// outlives reindexing, new copies and merges.
+// Verdict is what one person said of a pair of report photo and picture, or of the sides of a lead by facts, which then stand
+// in their places. It hangs on the pair, not on the lead, and so outlives reindexing, new copies and merges.
 type Verdict struct {
 	ID, ReportPhotoID, PictureID, UserID, Decision, Reason string
 	CreatedAt, UndoneAt                                    time.Time

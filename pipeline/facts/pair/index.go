@@ -219,3 +219,13 @@ func (x *Index) Rank(d Doc, id string) int {
 	list := x.Candidates(d, x.Len())
 	return slices.IndexFunc(list, func(c Candidate) bool { return c.ID == id })
 }
+
+// Bits is how rare the agreement of two documents of different sides is,
+// whether or not they contradict each other or are in the index.
+func (x *Index) Bits(a, b Doc) float64 {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	e := x.entry(b)
+	q := x.query(a)
+	return math.Log2(x.likelier(&q, &e))
+}

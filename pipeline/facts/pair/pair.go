@@ -3,7 +3,7 @@
 // that was found. A photo joins copies of a picture; here nothing but facts
 // joins, so that a pair is never more than two people may look at.
 //
-// [FromFacts] makes a [Doc] of what was read in a text. An [Index] holds them
+// [FromFacts] and [FromReport] make a [Doc] of what was read in a text. An [Index] holds them
 // and knows how common each thing is among them: [Index.Candidates] are those
 // that do not contradict a document, the rarest agreement first. [Explain]
 // says in words what agrees, what speaks against and what is not known.
@@ -20,6 +20,9 @@ import (
 
 	"xunqin/pipeline/facts"
 )
+
+// Version is that of the rules: what a lower one has paired has to be paired again.
+const Version = 1
 
 // A Side says which end of a search a document stands at.
 type Side uint8
@@ -64,16 +67,33 @@ const passedThrough = 0.7
 // zone is that of all of China.
 var zone = time.FixedZone("+08:00", 8*3600)
 
-// FromFacts makes a document of what was read in a text. kind is that of
-// [facts.Context]; written is when it was, which no event in it comes after.
-// Side, where the document's own nature does not say it, is Seeks for a text
-// about a loss and Finds for any other; Report is the caller's.
+// FromFacts makes a document of what was read in the text of a post. kind is
+// that of [facts.Context]; written is when it was, which no event in it comes
+// after. It seeks if it tells of a loss, and finds otherwise.
 func FromFacts(id string, f facts.Facts, text, kind string, written time.Time) Doc {
-	d := Doc{ID: id, Side: Finds, Close: kind != "post", Sex: f.Sex, Height: f.Height}
+	d := Doc{ID: id, Side: Finds, Close: kind != "post"}
 	event, place := f.Time(), f.Place()
 	if kind != "notice" && (place != nil && place.Role == facts.Lost || place == nil && event != nil && event.Role == facts.Lost) {
 		d.Side = Seeks
 	}
+	d.fill(f, text, written)
+	return d
+}
+
+// FromReport makes a document of what a report says, in its fields and in the
+// text that words are spans of.
+func FromReport(id string, seeks bool, f facts.Facts, text string, written time.Time) Doc {
+	d := Doc{ID: id, Side: Finds, Report: true, Close: true}
+	if seeks {
+		d.Side = Seeks
+	}
+	d.fill(f, text, written)
+	return d
+}
+
+// fill takes over what was read, for a document whose side is known.
+func (d *Doc) fill(f facts.Facts, text string, written time.Time) {
+	d.Sex, d.Height = f.Sex, f.Height
 	want := facts.Seen
 	if d.Side == Seeks {
 		want = facts.Lost
@@ -88,6 +108,7 @@ func FromFacts(id string, f facts.Facts, text, kind string, written time.Time) D
 	if !d.Event.Known() && !written.IsZero() {
 		d.Event.To = written.Add(24 * time.Hour)
 	}
+	place := f.Place()
 	if place == nil { // of one that was only passed through it is better than none
 		for i := range f.Places {
 			if f.Places[i].Role == facts.Other {
@@ -105,14 +126,13 @@ func FromFacts(id string, f facts.Facts, text, kind string, written time.Time) D
 		}
 	}
 	d.Homes = placesOf(f, func(p facts.Place) bool { return p.Role == facts.From })
-	d.Born, d.Given = born(f, d)
+	d.Born, d.Given = born(f, *d, written)
 	d.Marks, d.Wears = Marks(f, text), wears(f, text)
 	for _, m := range f.Masked {
 		if m.Key != "" && !slices.Contains(d.Keys, m.Key) {
 			d.Keys = append(d.Keys, m.Key)
 		}
 	}
-	return d
 }
 
 func placesOf(f facts.Facts, is func(facts.Place) bool) []Place {
@@ -128,39 +148,30 @@ func placesOf(f facts.Facts, is func(facts.Place) bool) []Place {
 // born is when the child was, by all ages of a text: what they agree on, or
 // else, as of several children, all that any of them says. An age of no stated
 // day is that at the event. The birthday of a found child is taken as one that
-// was given to it.
-func born(f facts.Facts, d Doc) (all facts.Dates, given bool) {
+// was given to it, as is one that an institution set.
+func born(f facts.Facts, d Doc, written time.Time) (all facts.Dates, given bool) {
 	for _, a := range f.Ages {
-		if !a.At.Known() {
-			a.At = d.Event
-		}
-		b := a.Born()
-		// An age counts months; a day of birth is more exact. One left open
-		// upwards was set by an institution.
-		if m := birthday(f, a); m != nil && (d.Side == Finds || b.From.IsZero() || b.To.Sub(b.From) > openAge) {
-			b, given = facts.AssignedBirthday(m.Dates), true
-		} else if m != nil {
-			b = m.Dates
-		}
-		if !b.From.IsZero() && !b.To.IsZero() && b.To.Sub(b.From) > openAge {
-			b.From, given = time.Time{}, true
+		b := a.Birth
+		switch {
+		case b.Known() && (d.Side == Finds && exact(b) || b.From.IsZero()):
+			b, given = facts.AssignedBirthday(b), true
+		case b.Known():
+		default:
+			if !a.At.Known() {
+				if a.At = d.Event; a.At.To.IsZero() {
+					a.At.To = written
+				}
+			}
+			b = a.Age.Born()
 		}
 		all = Agree(all, b)
 	}
 	return all, given && all.From.IsZero()
 }
 
-// openAge is how wide an age is that has no upper end.
-const openAge = 50 * 365 * 24 * time.Hour
-
-// birthday is the day of birth that an age was read from, if it was.
-func birthday(f facts.Facts, a facts.AgeFact) *facts.Moment {
-	for i, m := range f.Moments {
-		if m.Role == facts.From && m.Words.From < a.Words.To && a.Words.From < m.Words.To {
-			return &f.Moments[i]
-		}
-	}
-	return nil
+// exact reports that an interval is a day.
+func exact(d facts.Dates) bool {
+	return !d.From.IsZero() && !d.To.IsZero() && d.To.Sub(d.From) <= 25*time.Hour
 }
 
 // Agree is what two statements of one thing have in common, or else all that

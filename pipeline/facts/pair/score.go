@@ -40,7 +40,8 @@ const (
 	sameWear = 0.5
 	wornFor  = 10.0 // days
 
-	sameKey = 0.9
+	sameKey     = 0.9
+	manyNumbers = 5000 // as if there were so many documents more that give others
 )
 
 // common counts how many documents say a thing.
@@ -501,7 +502,7 @@ func (x *Index) numbers(a, b []uint64) float64 {
 		for _, l := range b {
 			if k == l {
 				n := float64(max(2, x.common.keys[k])) - 1
-				out = max(out, sameKey*float64(x.common.docs+50)/(n*n))
+				out = max(out, sameKey*float64(x.common.docs+manyNumbers)/(n*n))
 			}
 		}
 	}

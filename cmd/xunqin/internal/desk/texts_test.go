@@ -153,7 +153,7 @@ func TestEveryWordThatIsChosenFromATableHasAText(t *testing.T) {
 		"sourcestate": {sourceFailing, sourceReview, sourceQuiet, sourceWaiting, sourceHealthy, sourcePaused, sourceNotReady},
 		"runstate":    {record.RunWaiting, record.RunGoing, record.RunDone, record.RunFailed, record.RunLost},
 		"cause":       {"schedule", "hand", "command"},
-		"step":        {"crawl", "gather", "relate", "notify", "reread"},
+		"step":        {"crawl", "gather", "relate", "notify", "reread", "pair"},
 		"fact":        {"place", "time", "age", "birth", "sex", "height", "mark", "scar", "clothes", "hair", "speech", "disability", "number", "posted", "where"},
 		"factgrade":   {"sure", "likely", "possible"},
 		"factrole":    {string(facts.Seen), string(facts.Lost), string(facts.From), string(facts.Other)},

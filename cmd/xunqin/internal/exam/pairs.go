@@ -10,11 +10,10 @@ import (
 	"time"
 
 	"xunqin/cmd/xunqin/internal/exam/families"
+	"xunqin/pipeline"
 	"xunqin/pipeline/facts/pair"
+	"xunqin/pipeline/record"
 )
-
-// MostPairs is how many leads a report may have open by facts.
-const MostPairs = 20
 
 // Pairs is how well documents of one child are brought together by what they say.
 type Pairs struct {
@@ -56,10 +55,10 @@ func TakePairs(ctx context.Context, seed uint64, count, others int) (Pairs, erro
 	docs := make([]pair.Doc, 0, out.Documents)
 	begun := spent()
 	for _, r := range set.Reports {
-		docs = append(docs, pair.OfReport(r, "", key))
+		docs = append(docs, pair.FromReport(r.ID, r.Kind == record.ReportMissing, pipeline.ReadReport(r, key), r.Features, r.CreatedAt))
 	}
 	for _, p := range set.Posts {
-		docs = append(docs, pair.OfPost(p, "", key))
+		docs = append(docs, pair.FromFacts(p.ID, pipeline.ReadPost(p, key), p.Text, p.Kind, p.PostedAt))
 	}
 	out.ReadPerSecond = float64(len(docs)) / (spent() - begun).Seconds()
 	var before, after runtime.MemStats
@@ -80,17 +79,19 @@ func TakePairs(ctx context.Context, seed uint64, count, others int) (Pairs, erro
 	}
 	traits := map[string]*PairTrait{}
 	var times []time.Duration
-	rank := func(of, wanted string) int {
+	rank := func(of, wanted string) (place, shown int) {
 		begun := spent()
-		list := x.Candidates(at[of], MostPairs)
+		list := x.Candidates(at[of], pipeline.MostPairs)
 		times = append(times, spent()-begun)
-		return slices.IndexFunc(list, func(c pair.Candidate) bool { return c.ID == wanted })
+		list = slices.DeleteFunc(list, func(c pair.Candidate) bool { return c.Bits < pipeline.LeastBits })
+		return slices.IndexFunc(list, func(c pair.Candidate) bool { return c.ID == wanted }), len(list)
 	}
 	for _, p := range set.Pairs {
 		if err := ctx.Err(); err != nil {
 			return out, err
 		}
-		r := rank(p.Report, p.Other)
+		r, shown := rank(p.Report, p.Other)
+		out.Shown += float64(shown)
 		found := 0.0
 		if r >= 0 {
 			found = 1
@@ -99,15 +100,13 @@ func TakePairs(ctx context.Context, seed uint64, count, others int) (Pairs, erro
 		if r == 0 {
 			out.First++
 		}
-		if rank(p.Other, p.Report) >= 0 {
+		if r, _ := rank(p.Other, p.Report); r >= 0 {
 			out.OtherWay++
 		}
 		if _, no := pair.Contradict(at[p.Report], at[p.Other]); no {
 			out.Excluded++
 		}
-		open := x.Open(at[p.Report])
-		out.Open += float64(open)
-		out.Shown += float64(min(open, MostPairs))
+		out.Open += float64(x.Open(at[p.Report]))
 		for _, t := range p.Traits {
 			if traits[t] == nil {
 				traits[t] = &PairTrait{Trait: t}
@@ -137,7 +136,7 @@ func TakePairs(ctx context.Context, seed uint64, count, others int) (Pairs, erro
 // Print writes the figures for a reader.
 func (p Pairs) Print(w io.Writer) {
 	fmt.Fprintf(w, "seed %d: %d families among %d documents\n", p.Seed, p.Families, p.Documents)
-	fmt.Fprintf(w, "found among the first %d: %.3f (the very first %.3f, excluded %d, from the other document %.3f)\n", MostPairs, p.Found, p.First, p.Excluded, p.OtherWay)
+	fmt.Fprintf(w, "found among the first %d: %.3f (the very first %.3f, excluded %d, from the other document %.3f)\n", pipeline.MostPairs, p.Found, p.First, p.Excluded, p.OtherWay)
 	fmt.Fprintf(w, "shown for a report: %.1f of %.0f that do not contradict, cut %.0f times\n", p.Shown, p.Open, p.Cut)
 	fmt.Fprintf(w, "%.0f read a second, %.1f µs to add, %.2f ms to find (p99 %.2f), %.0f bytes a document\n", p.ReadPerSecond, p.PutMicros, p.P50Millis, p.P99Millis, p.BytesPerDoc)
 	for _, t := range p.Traits {
