@@ -271,13 +271,13 @@ func Contradict(a, b Doc) (Reason, bool) {
 	case a.Side == b.Side:
 		return Reason{Code: "side"}, true
 	case a.Sex != "" && b.Sex != "" && a.Sex != b.Sex:
-		return Reason{Code: "sex", Stands: Against, A: a.Sex, B: b.Sex}, true
+		return Reason{Code: "sex", Stands: Against}, true
 	case apart(x, y):
-		return Reason{Code: "born", Stands: Against, A: a.Born.String(), B: b.Born.String()}, true
+		return Reason{Code: "born", Stands: Against, Days: [2]facts.Dates{a.Born, b.Born}}, true
 	case before(found, lost, b.Report):
-		return Reason{Code: "before", Stands: Against, A: a.Event.String(), B: b.Event.String()}, true
+		return Reason{Code: "before", Stands: Against, Days: [2]facts.Dates{a.Event, b.Event}}, true
 	case unborn(x, found):
-		return Reason{Code: "unborn", Stands: Against, A: a.Born.String(), B: b.Event.String()}, true
+		return Reason{Code: "unborn", Stands: Against, Days: [2]facts.Dates{a.Born, b.Event}}, true
 	}
 	return Reason{}, false
 }

@@ -3,6 +3,8 @@ package pair
 import (
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -84,7 +86,7 @@ func TestTruePairsAreAlwaysCandidates(t *testing.T) {
 		c := anyTruth.Draw(t, "child")
 		a, b := c.says(t, Seeks, someCodes), c.says(t, Finds, someCodes)
 		if r, no := Contradict(a, b); no {
-			t.Fatalf("kept apart by %s: %s, %s", r.Code, r.A, r.B)
+			t.Fatalf("kept apart by %s: %v", r.Code, r.Days)
 		}
 		var x Index
 		x.Put(a)
@@ -132,7 +134,7 @@ func TestSayingLessNeverRemovesACandidate(t *testing.T) {
 			less.Marks = nil
 		}
 		if r, no := Contradict(a, b); no {
-			t.Fatalf("kept apart by %s: %s, %s", r.Code, r.A, r.B)
+			t.Fatalf("kept apart by %s: %v", r.Code, r.Days)
 		}
 		var x Index
 		x.Put(a)
@@ -371,6 +373,22 @@ func TestAPairIsExplained(t *testing.T) {
 	c := Doc{ID: "c", Side: Finds, Places: in(t, "650102"), Homes: in(t, "650000"), Marks: []Mark{{Kind: 1, Part: 11, Hand: 'r'}}}
 	if got, want := codes(c, a), "1hand 1far 1otherhome 2noborn 2notime 2nosex"; got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+func TestEveryReasonIsListed(t *testing.T) {
+	source, err := os.ReadFile("reason.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	more, err := os.ReadFile("pair.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range regexp.MustCompile(`Reason\{Code: "(\w+)"`).FindAllStringSubmatch(string(source)+string(more), -1) {
+		if code := m[1]; code != "side" && !slices.Contains(Reasons(), code) {
+			t.Errorf("%s is not listed", code)
+		}
 	}
 }
 

@@ -17,16 +17,25 @@ const (
 )
 
 // A Reason is one thing that speaks for a pair, against it, or is not known.
-// Its code names the text that says it; A is what the seeker's document has
-// and B the finder's: dates, or words as they were written, which are not
-// redacted. Where it is about places they stand in Places instead. N is a
-// number of days or kilometres.
+// Its code, one of [Reasons], names the text that says it. Of each pair of
+// fields the first is the seeker's and the second the finder's; those are set
+// that the reason is about. Words are as they were written, not redacted. N is
+// a number of days, years or kilometres.
 type Reason struct {
 	Code   string
 	Stands Stands
-	A, B   string
+	Words  [2]string
+	Days   [2]facts.Dates
 	Places [2]*facts.Division
 	N      int
+}
+
+// Reasons are all codes.
+func Reasons() []string {
+	return []string{
+		"phone", "mark", "likemark", "hand", "colour", "othermarks", "nomark", "samecounty", "sameprefecture", "sameprovince", "far", "noplace", "samehome", "otherhome",
+		"bornmeet", "bornbeside", "born", "noborn", "unborn", "sametime", "soonafter", "after", "yearsafter", "beforebeside", "before", "notime", "male", "female", "sex", "nosex", "clothes",
+	}
 }
 
 // Explain says what agrees between two documents, what speaks against their
@@ -62,7 +71,7 @@ func Explain(a, b Doc) []Reason {
 	for _, v := range a.Wears {
 		for _, w := range b.Wears {
 			if v.Garment == w.Garment && v.Colour == w.Colour && v.Colour != 0 && soon(a, b) {
-				say(For, Reason{Code: "clothes", A: v.Words, B: w.Words})
+				say(For, Reason{Code: "clothes", Words: [2]string{v.Words, w.Words}})
 			}
 		}
 	}
@@ -87,22 +96,22 @@ func explainMarks(a, b Doc, say func(Stands, Reason)) {
 			switch {
 			case same && !hands:
 				any = true
-				say(Against, Reason{Code: "hand", A: m.Words, B: n.Words})
+				say(Against, Reason{Code: "hand", Words: [2]string{m.Words, n.Words}})
 			case same && m.Colour != 0 && n.Colour != 0 && m.Colour != n.Colour:
 				any = true
-				say(For, Reason{Code: "likemark", A: m.Words, B: n.Words})
-				say(Against, Reason{Code: "colour", A: m.Words, B: n.Words})
+				say(For, Reason{Code: "likemark", Words: [2]string{m.Words, n.Words}})
+				say(Against, Reason{Code: "colour", Words: [2]string{m.Words, n.Words}})
 			case same:
 				any = true
-				say(For, Reason{Code: "mark", A: m.Words, B: n.Words})
+				say(For, Reason{Code: "mark", Words: [2]string{m.Words, n.Words}})
 			case hands && (m.Part != 0 && m.Part == n.Part && (m.Kind == 0 || n.Kind == 0 || akin(m.Kind, n.Kind)) || m.Kind != 0 && m.Kind == n.Kind && (m.Part == 0 || n.Part == 0)):
 				any = true
-				say(For, Reason{Code: "likemark", A: m.Words, B: n.Words})
+				say(For, Reason{Code: "likemark", Words: [2]string{m.Words, n.Words}})
 			}
 		}
 	}
 	if !any {
-		say(Against, Reason{Code: "othermarks", A: a.Marks[0].Words, B: b.Marks[0].Words})
+		say(Against, Reason{Code: "othermarks", Words: [2]string{a.Marks[0].Words, b.Marks[0].Words}})
 	}
 }
 
@@ -172,9 +181,9 @@ func explainTimes(a, b Doc, say func(Stands, Reason)) {
 	case !a.Born.Known() || !b.Born.Known():
 		say(Unknown, Reason{Code: "noborn"})
 	case x.from < y.to && y.from < x.to:
-		say(For, Reason{Code: "bornmeet", A: a.Born.String(), B: b.Born.String()})
+		say(For, Reason{Code: "bornmeet", Days: [2]facts.Dates{a.Born, b.Born}})
 	case !apart(x, y):
-		say(Against, Reason{Code: "bornbeside", A: a.Born.String(), B: b.Born.String()})
+		say(Against, Reason{Code: "bornbeside", Days: [2]facts.Dates{a.Born, b.Born}})
 	}
 	lost, found := spanOf(a.Event), spanOf(b.Event)
 	days := int(found.from - lost.from)
@@ -182,14 +191,14 @@ func explainTimes(a, b Doc, say func(Stands, Reason)) {
 	case lost.from == ever || found.from == ever:
 		say(Unknown, Reason{Code: "notime"})
 	case found.to <= lost.from && !before(found, lost, b.Report):
-		say(Against, Reason{Code: "beforebeside", A: a.Event.String(), B: b.Event.String()})
+		say(Against, Reason{Code: "beforebeside", Days: [2]facts.Dates{a.Event, b.Event}})
 	case b.Report && lost.from < found.to && found.from < lost.to:
-		say(For, Reason{Code: "sametime", A: a.Event.String(), B: b.Event.String()})
+		say(For, Reason{Code: "sametime", Days: [2]facts.Dates{a.Event, b.Event}})
 	case days < 60 && found.to-lost.from < 400:
-		say(For, Reason{Code: "soonafter", A: a.Event.String(), B: b.Event.String(), N: max(0, days)})
+		say(For, Reason{Code: "soonafter", Days: [2]facts.Dates{a.Event, b.Event}, N: max(0, days)})
 	case days > 5*365:
-		say(Against, Reason{Code: "yearsafter", A: a.Event.String(), B: b.Event.String(), N: days / 365})
+		say(Against, Reason{Code: "yearsafter", Days: [2]facts.Dates{a.Event, b.Event}, N: days / 365})
 	case !before(found, lost, b.Report):
-		say(For, Reason{Code: "after", A: a.Event.String(), B: b.Event.String()})
+		say(For, Reason{Code: "after", Days: [2]facts.Dates{a.Event, b.Event}})
 	}
 }

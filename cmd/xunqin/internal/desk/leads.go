@@ -85,6 +85,9 @@ func (s *Server) mayLead(p *Page, l record.Lead) (bool, error) {
 	if err != nil || theirs(p.User, r.Place) {
 		return err == nil, err
 	}
+	if l.Kind == record.ByFacts {
+		return s.mayOther(p, l)
+	}
 	photos, err := s.Records.PhotosOfPicture(p.Context(), nil, l.PictureID)
 	if err != nil {
 		return false, err
@@ -123,7 +126,8 @@ func (s *Server) theLead(p *Page) (record.Lead, record.Report, error) {
 
 // verdictOf is the person's own standing verdict on a lead, zero when there is none.
 func (s *Server) verdictOf(p *Page, l record.Lead) (record.Verdict, error) {
-	list, err := s.Records.Verdicts(p.Context(), nil, l.ReportPhotoID, l.PictureID)
+	report, other := l.Sides()
+	list, err := s.Records.Verdicts(p.Context(), nil, report, other)
 	for _, v := range list {
 		if v.UserID == p.User.ID {
 			return v, nil
@@ -162,7 +166,9 @@ type leadView struct {
 	AlignedFirst    bool       // the person was looking at the pictures aligned
 	Seconds         int
 	Harmful, Closed bool
+	ByFacts         bool // two documents instead of two pictures
 	For, Against    []string
+	Unknown         []string // by facts, what one of the two does not say
 	Facts           []compared
 	Seen            string // what the form was shown for
 	Own             *verdictView
@@ -192,6 +198,13 @@ func (s *Server) leadPage(p *Page, copyID string) (leadView, error) {
 	v.leadLine, v.Harmful, v.Closed = lines[0], l.State == record.LeadHarmful, lead.Final(l.State)
 	v.DueDay = l.NextAt.In(p.Zone).Format(time.DateOnly)
 	v.Report = p.reportView(r, v.Mine)
+	v.MayReport = v.Mine || theirs(p.User, r.Place)
+	if l.Kind == record.ByFacts {
+		if err := s.pairPage(p, l, r, &v); err != nil {
+			return v, err
+		}
+		return v, s.verdicts(p, l, r, &v)
+	}
 	photos, err := s.Records.PhotosOfPicture(p.Context(), nil, l.PictureID)
 	if err != nil {
 		return v, err
@@ -219,7 +232,7 @@ func (s *Server) leadPage(p *Page, copyID string) (leadView, error) {
 			return v, err
 		}
 	}
-	v.Total, v.MayReport = len(v.Copies), v.Mine || theirs(p.User, r.Place)
+	v.Total = len(v.Copies)
 	said, err := s.Records.Facts(p.Context(), nil, record.Ref{ID: r.ID, Kind: "report"})
 	if err != nil {
 		return v, err
@@ -235,7 +248,8 @@ func (s *Server) leadPage(p *Page, copyID string) (leadView, error) {
 // verdicts fills in who said what, as far as the person may know it, and whether they may say something themselves. The verdicts
 // of others stay hidden until one's own is given.
 func (s *Server) verdicts(p *Page, l record.Lead, r record.Report, v *leadView) error {
-	list, err := s.Records.Verdicts(p.Context(), nil, l.ReportPhotoID, l.PictureID)
+	report, other := l.Sides()
+	list, err := s.Records.Verdicts(p.Context(), nil, report, other)
 	if err != nil {
 		return err
 	}

@@ -20,6 +20,7 @@ import (
 	"xunqin/cmd/xunqin/internal/locale"
 	"xunqin/crawler"
 	"xunqin/pipeline/facts"
+	"xunqin/pipeline/facts/pair"
 	"xunqin/pipeline/record"
 	"xunqin/search"
 )
@@ -159,6 +160,7 @@ func TestEveryWordThatIsChosenFromATableHasAText(t *testing.T) {
 		"factrole":    {string(facts.Seen), string(facts.Lost), string(facts.From), string(facts.Other)},
 		"speaks":      {string(facts.Same), string(facts.MayBeSame), string(facts.MustDiffer)},
 		"reason":      facts.Reasons(),
+		"pairreason":  pair.Reasons(),
 		"postkind":    {crawler.KindPost, crawler.KindReport, crawler.KindNotice},
 		"facet":       {search.ByDivision, search.ByMonth, search.ByAge, search.BySex, search.ByKind, search.ByStatus, search.BySource},
 		"ageband":     {"small", "young", "school", "teen", "adult"},
