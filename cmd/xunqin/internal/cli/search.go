@@ -194,8 +194,9 @@ type leadLine struct {
 	Pair        string    `json:"pair"`
 	Kind        string    `json:"kind"`
 	State       string    `json:"state"`
-	Posts       []string  `json:"posts"`      // ids of posts with a copy
-	Native      []string  `json:"native_ids"` // their ids at their sources
+	Posts       []string  `json:"posts"`                  // ids of posts with a copy
+	Other       string    `json:"other_report,omitempty"` // of a lead by facts between two reports
+	Native      []string  `json:"native_ids"`             // their ids at their sources
 	CreatedAt   time.Time `json:"created_at"`
 }
 
@@ -210,7 +211,7 @@ func (c *leadsCmd) run(ctx context.Context, e *Env, a *app.App) error {
 	}
 	out := []leadLine{}
 	for _, l := range leads {
-		v := leadLine{ID: l.ID, Report: l.ReportID, ReportPhoto: l.ReportPhotoID, Picture: l.PictureID, Pair: l.Pair, Kind: l.Kind, State: l.State, CreatedAt: l.CreatedAt, Posts: []string{}, Native: []string{}}
+		v := leadLine{ID: l.ID, Report: l.ReportID, ReportPhoto: l.ReportPhotoID, Picture: l.PictureID, Other: l.OtherID, Pair: l.Pair, Kind: l.Kind, State: l.State, CreatedAt: l.CreatedAt, Posts: []string{}, Native: []string{}}
 		r, err := a.Records.Report(ctx, nil, l.ReportID)
 		if err != nil && !record.IsNotFound(err) {
 			return err
@@ -219,6 +220,11 @@ func (c *leadsCmd) run(ctx context.Context, e *Env, a *app.App) error {
 		sightings, err := a.Records.Sightings(ctx, nil, l.ID)
 		if err != nil {
 			return err
+		}
+		if l.PostID != "" {
+			if post, err := a.Records.Post(ctx, nil, l.PostID); err == nil {
+				v.Posts, v.Native = append(v.Posts, post.ID), append(v.Native, post.NativeID)
+			}
 		}
 		for _, s := range sightings {
 			ph, err := a.Records.Photo(ctx, nil, s.PhotoID)
