@@ -66,5 +66,12 @@ func interval(found, of int) (lo, hi float64) {
 	const z = 1.959964
 	n, p := float64(of), float64(found)/float64(of)
 	middle, half := p+z*z/(2*n), z*math.Sqrt(p*(1-p)/n+z*z/(4*n*n))
-	return max(0, (middle-half)/(1+z*z/n)), min(1, (middle+half)/(1+z*z/n))
+	lo, hi = max(0, (middle-half)/(1+z*z/n)), min(1, (middle+half)/(1+z*z/n))
+	switch found { // where rounding would leave something near
+	case 0:
+		lo = 0
+	case of:
+		hi = 1
+	}
+	return lo, hi
 }

@@ -183,6 +183,17 @@ func TestIntervalsAreWilsons(t *testing.T) {
 	}
 }
 
+func TestIntervalOfNoneBeginsAtNothing(t *testing.T) {
+	for of := 1; of < 1e6; of = of*7/2 + 1 {
+		if lo, _ := interval(0, of); lo != 0 {
+			t.Errorf("0 of %d: from %v", of, lo)
+		}
+		if _, hi := interval(of, of); hi != 1 {
+			t.Errorf("%d of %d: to %v", of, of, hi)
+		}
+	}
+}
+
 func TestPosterOfTheSameLayoutIsShownApart(t *testing.T) {
 	set := t.TempDir()
 	for seed, name := range map[uint64]string{61: "originals/poster.jpg", 62: "queries/other.jpg"} {
