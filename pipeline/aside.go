@@ -10,10 +10,11 @@ import (
 	"xunqin/pipeline/record"
 )
 
-// harmless reports whether a photo is a copy of one on the list of pictures known to be harmless.
+// harmless reports whether a photo as a whole is a copy of one on the list of pictures known to be harmless.
 func harmless(list []record.Harmless, ph record.Photo) bool {
+	ph.Prints = wholly(ph.Prints)
 	for _, h := range list {
-		if _, ok := photo.Verify(asPhoto(ph), photo.Photo{Fingerprints: h.Prints}); ok {
+		if _, ok := photo.Verify(asPhoto(ph), photo.Photo{Fingerprints: wholly(h.Prints)}); ok {
 			return true
 		}
 	}
@@ -108,26 +109,21 @@ var ErrNothingToKnow = errors.New("the picture is too flat or too small to be re
 // AddHarmless puts a picture on the list of those known to be harmless, by the decision of two people: copies of it, those that
 // are there and those to come, are put aside.
 func (p *Pipeline) AddHarmless(ctx context.Context, tx *sql.Tx, h record.Harmless) error {
-	if len(h.Prints) == 0 {
+	if h.Prints = wholly(h.Prints); len(h.Prints) == 0 {
 		return ErrNothingToKnow
 	}
 	id, err := p.Records.AddHarmless(ctx, tx, h)
 	if err != nil {
 		return err
 	}
-	copies, err := p.copies(ctx, record.Photo{Prints: h.Prints}, everything)
+	pictures, err := p.picturesOf(ctx, tx, h, "")
 	if err != nil {
 		return err
 	}
-	seen := map[string]bool{}
-	for _, c := range copies {
-		if c.photo.PictureID == "" || seen[c.photo.PictureID] {
-			continue
-		}
-		seen[c.photo.PictureID] = true
-		if err := p.putAside(ctx, tx, c.photo.PictureID, record.AsideHarmless); err != nil {
-			return ignore(err, record.ErrNotFound)
+	for _, pic := range pictures {
+		if err := p.putAside(ctx, tx, pic.ID, record.AsideHarmless); err != nil {
+			return err
 		}
 	}
-	return p.Records.Audit(ctx, tx, h.ApprovedBy, "harmless-added", id, fmt.Sprintf("pictures %d", len(seen)))
+	return p.Records.Audit(ctx, tx, h.ApprovedBy, "harmless-added", id, fmt.Sprintf("pictures %d", len(pictures)))
 }

@@ -241,14 +241,21 @@ const (
 // again when there are new reports. It makes anew what is stored of photos kept before there were features. It works for a while
 // and queues itself for the rest, so a process may end at any time; what was compared is noted photo by photo.
 func (p *Pipeline) Compare(ctx context.Context, _ compareJob, _ int, done done) error {
-	until := p.Now().Add(compareTurn)
+	began, compared := p.Now(), 0
+	until := began.Add(compareTurn)
+	end := func(tx *sql.Tx) error {
+		if err := p.noteRate(ctx, tx, compared, p.Now().Sub(began)); err != nil {
+			return err
+		}
+		return done(tx)
+	}
 	for {
 		list, err := p.Records.BehindPhotos(ctx, nil, compareBatch)
 		if err != nil {
 			return err
 		}
 		if len(list) == 0 {
-			return p.Records.Tx(ctx, done)
+			return p.Records.Tx(ctx, end)
 		}
 		generation, err := p.Records.Generation(ctx, nil)
 		if err != nil {
@@ -261,12 +268,13 @@ func (p *Pipeline) Compare(ctx context.Context, _ compareJob, _ int, done done) 
 			if err := p.compareOne(ctx, ph, generation); err != nil {
 				return err
 			}
+			compared++
 			if p.Now().After(until) {
 				return p.Records.Tx(ctx, func(tx *sql.Tx) error {
 					if err := p.enqueue(ctx, tx, compareJob{}); err != nil {
 						return err
 					}
-					return done(tx)
+					return end(tx)
 				})
 			}
 		}

@@ -62,6 +62,18 @@ func (s *Store) PicturesAside(ctx context.Context, tx *sql.Tx, most int) ([]Pict
 	return all(ctx, "pictures aside", s.from(tx), scanPicture, `SELECT `+pictureColumns+` FROM pictures WHERE aside IN ('flood','harmless') ORDER BY aside_at DESC, id LIMIT $1`, most)
 }
 
+// CopiesAndReports counts the photos of a picture, and the reports with a photo that it was found to have to do with.
+func (s *Store) CopiesAndReports(ctx context.Context, tx *sql.Tx, id string) (copies, reports int64, err error) {
+	copies, err = one("copies", s.from(tx).QueryRowContext(ctx, `SELECT COUNT(*) FROM photos WHERE picture_id=$1`, id), scanInt)
+	if err != nil {
+		return 0, 0, err
+	}
+	reports, err = one("reports of picture", s.from(tx).QueryRowContext(ctx, `SELECT COUNT(*) FROM (
+		SELECT k.report_id FROM photos q JOIN ties ON ties.query_id=q.id JOIN photos k ON k.id=ties.known_id WHERE q.picture_id=$1 AND k.report_id IS NOT NULL
+		UNION SELECT k.report_id FROM photos q JOIN ties ON ties.known_id=q.id JOIN photos k ON k.id=ties.query_id WHERE q.picture_id=$1 AND k.report_id IS NOT NULL) AS found`, id), scanInt)
+	return copies, reports, err
+}
+
 // SetAside notes why a picture makes no leads, or AsideNever that it does for good.
 func (s *Store) SetAside(ctx context.Context, tx *sql.Tx, id, why string) error {
 	return must(ctx, "put picture aside", tx, ErrNotFound, `UPDATE pictures SET aside=$1, aside_at=$2 WHERE id=$3`, why, s.now(), id)

@@ -116,6 +116,7 @@ type healthView struct {
 	Unchecked int64
 	Oldest    locale.Moment // of the unchecked leads
 	Steps     []setupStep   // while there is no source
+	Comparing comparing
 	Now       locale.Moment
 }
 
@@ -184,6 +185,9 @@ func (s *Server) work(p *Page, v *healthView) error {
 	}
 	for _, w := range workers {
 		v.Workers = append(v.Workers, workerLine{w.ID, p.At(w.StartedAt), p.At(w.BeatAt)})
+	}
+	if v.Comparing, err = s.comparing(p); err != nil {
+		return err
 	}
 	v.Lag, err = s.Pipeline.Lag(p.Context())
 	return err

@@ -70,6 +70,7 @@ func (s *Server) Routes() []Route {
 		s.healthRoutes(),
 		s.sourceRoutes(),
 		s.runRoutes(),
+		s.matchingRoutes(),
 		s.peopleRoutes(),
 		s.auditRoutes(),
 	)

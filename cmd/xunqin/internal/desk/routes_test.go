@@ -37,13 +37,25 @@ func objects(t testing.TB, s *site, owner record.User) map[string]string {
 	t.Helper()
 	source := s.seedSource(t, "Brunnen", "feed", `{"url":"https://example.org/feed"}`)
 	other := s.person(t, "somebody", record.Volunteer)
-	var run, link string
+	var run, link, entry, aside, proposal string
 	err := s.Records.Tx(t.Context(), func(tx *sql.Tx) error {
 		var err error
 		if run, err = s.Records.OpenRun(t.Context(), tx, source, "schedule", s.now); err != nil {
 			return err
 		}
 		if err := s.Records.EndRun(t.Context(), tx, run, record.RunFailed, "robots", "robots.txt says no"); err != nil {
+			return err
+		}
+		if entry, err = s.Records.AddHarmless(t.Context(), tx, record.Harmless{Label: "somebody"}); err != nil {
+			return err
+		}
+		if aside, err = s.Records.AddPicture(t.Context(), tx, ""); err != nil {
+			return err
+		}
+		if err := s.Records.SetAside(t.Context(), tx, aside, record.AsideFlood); err != nil {
+			return err
+		}
+		if proposal, err = s.Records.AddProposal(t.Context(), tx, record.Proposal{Kind: "reach", Detail: "wide", Preview: "{}", ProposedBy: other.ID}); err != nil {
 			return err
 		}
 		link, err = s.Auth.Invite(t.Context(), tx, owner.ID, []record.Role{record.Volunteer}, "")
@@ -58,14 +70,17 @@ func objects(t testing.TB, s *site, owner record.User) map[string]string {
 		t.Fatal(err)
 	}
 	return withWork(t, s, owner, map[string]string{
-		"/sources/{id}":          "/sources/" + source,
-		"/runs/{id}":             "/runs/" + run,
-		"/people/{id}":           "/people/" + other.ID,
-		"/dead/{id}":             "/dead/7001",
-		"/link/{token}":          strings.TrimPrefix(link, s.BaseURL),
-		"/static/{name}":         "/static/desk.css",
-		"/account/sessions/{id}": "/account/sessions/{own}", // filled in by whoever is signed in
-		"/{$}":                   "/",
+		"/sources/{id}":            "/sources/" + source,
+		"/runs/{id}":               "/runs/" + run,
+		"/people/{id}":             "/people/" + other.ID,
+		"/dead/{id}":               "/dead/7001",
+		"/link/{token}":            strings.TrimPrefix(link, s.BaseURL),
+		"/static/{name}":           "/static/desk.css",
+		"/matching/harmless/{id}":  "/matching/harmless/" + entry,
+		"/matching/pictures/{id}":  "/matching/pictures/" + aside,
+		"/matching/proposals/{id}": "/matching/proposals/" + proposal,
+		"/account/sessions/{id}":   "/account/sessions/{own}", // filled in by whoever is signed in
+		"/{$}":                     "/",
 	})
 }
 

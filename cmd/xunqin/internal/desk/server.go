@@ -324,6 +324,7 @@ func (s *Server) menu() []menuItem {
 		{"health", "/health", admins()},
 		{"sources", "/sources", admins()},
 		{"runs", "/runs", admins()},
+		{"matching", "/matching", admins()},
 		{"people", "/people", admins()},
 		{"audit", "/audit", []record.Role{record.Auditor}},
 	}
