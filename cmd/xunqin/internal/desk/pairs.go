@@ -47,7 +47,7 @@ func (s *Server) pairPage(p *Page, l record.Lead, r record.Report, v *leadView) 
 		return err
 	}
 	at := [2]time.Time{r.At(), {}}
-	v.Against = append(v.Against, p.T("weigh.family"), p.T("measured.never"))
+	v.Against = append(v.Against, p.T("factslead.family"), p.T("measured.never"))
 	if l.Pair == "found" {
 		v.Against = append(v.Against, p.T("weighpair.found"))
 	}
@@ -70,7 +70,6 @@ func (s *Server) pairPage(p *Page, l record.Lead, r record.Report, v *leadView) 
 			*to = append(*to, line)
 		}
 	}
-	v.Facts = p.compare(said, v.Copy.facts, v.Copy.Source)
 	return nil
 }
 

@@ -39,7 +39,7 @@ func TestALeadByFactsShowsBothSidesAndWhatSpeaksForAndAgainst_S29(t *testing.T) 
 			page := b.get("/leads/" + lead + "?lang=" + lang)
 			mark := said("pairreason.mark", "a", "左耳后有红色胎记", "b", "左边耳朵背后有一块红胎记")
 			wants(t, name+"'s lead", page, http.StatusOK, []string{said("likeness.facts"), said("factslead.unchecked"), said("factslead.report"), said("factslead.post"), said("pairreason.male"), said("pairreason.phone"), mark,
-				said("weigh.family"), said("decision.likely"), said("decision.different"), "<mark class=\"fact"}, []string{"<img src=\"/photos", `value="same"`, "/show\""})
+				said("factslead.family"), said("decision.likely"), said("decision.different"), "<mark class=\"fact"}, []string{"<img src=\"/photos", `value="same"`, `value="harmful"`, "/show\""})
 			if name == "li" && strings.Contains(page.body, phone) {
 				t.Error("a volunteer reads a telephone number")
 			}
