@@ -30,8 +30,8 @@ type pairing struct {
 	index pair.Index
 }
 
-// followPairs brings the pairing up to date with the record's changes. The first time it reads every document, some 20,000 a
-// second.
+// followPairs brings the pairing up to date with the record's changes. The first time it reads every document, five hundred at
+// a time.
 func (p *Pipeline) followPairs(ctx context.Context) error {
 	p.pairs.mu.Lock()
 	defer p.pairs.mu.Unlock()

@@ -12,7 +12,7 @@ import (
 
 // An Index holds documents and how common what they say is. It is derived:
 // whoever starts fills it with [Index.Put] from the record. A document takes
-// some 400 bytes. It is safe for concurrent use; the same documents give the
+// some 300 bytes. It is safe for concurrent use; the same documents give the
 // same answers in whatever order they came.
 type Index struct {
 	mu        sync.RWMutex
