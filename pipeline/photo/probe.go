@@ -98,10 +98,12 @@ func (p *Probe) Recognise(known Photo) (feature.Match, bool) {
 		Evidence: feature.Evidence{Bits: nearest},
 	}
 	m.ToQuery, m.ToKnown = laidOver(m.Known, m.Query), laidOver(m.Query, m.Known)
-	switch whole := known.whole(of); {
-	case best.Part != p.whole && (best.Part != p.square || whole):
+	all := nearly(best.Part, p.whole)
+	ofAll := known.whole(of) || nearly(of.Part, image.Rect(0, 0, known.Width, known.Height))
+	switch {
+	case !all && (best.Part != p.square || ofAll):
 		m.Kind = feature.Inside
-	case best.Part == p.whole && !whole:
+	case all && !ofAll:
 		m.Kind = feature.Part
 	// Left are the whole of both, or the middles of both: whole pictures too, their edges drawn over.
 	case best.Orientation == 2:
@@ -110,6 +112,11 @@ func (p *Probe) Recognise(known Photo) (feature.Match, bool) {
 		m.Kind = feature.Turned
 	}
 	return m, true
+}
+
+// nearly reports whether a part is all of a picture but a margin.
+func nearly(part, whole image.Rectangle) bool {
+	return part.Dx()*part.Dy() >= whole.Dx()*whole.Dy()/10*9 && !whole.Empty()
 }
 
 // Certain is a distance of fingerprints so short that no other photo in a frame of the same make comes near it.
