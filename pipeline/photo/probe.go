@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"image"
 	"image/jpeg"
+	"slices"
 
 	"xunqin/pipeline/photo/cut"
 	"xunqin/pipeline/photo/feature"
@@ -176,11 +177,39 @@ func laidOver(from, to [4]image.Point) [6]float64 {
 	return m
 }
 
+// Of the CrawledPoints kept of a picture that holds photos of its own, sharedPoints are of the largest photos in it, at most
+// sharedParts. Without them a poster is known by its writing, and who looks for the photo in it does not find it.
+const (
+	sharedPoints = 70
+	sharedParts  = 4
+)
+
 // features returns what is stored of a picture so that copies of a part of it are found.
 func features(p plane, size image.Point) search.Features {
 	g := p.gray()
 	f := feature.Detect(g, g.Rect, feature.ReferenceSide, feature.ReferencePoints)
 	f.Part = image.Rectangle{Max: size}
+	parts := cut.Rectangles(g)
+	parts = parts[:min(len(parts), sharedParts)]
+	if len(parts) == 0 {
+		return f
+	}
+	copied := p.scaled(int(f.W), int(f.H)).gray() // what the points are measured in
+	own := min(CrawledPoints-sharedPoints, len(f.Points))
+	points := slices.Clone(f.Points[:own])
+	for _, r := range parts {
+		r = scaledRect(r, g.Rect.Max, copied.Rect.Max)
+		for _, at := range feature.Detect(copied, r, feature.ReferenceSide, sharedPoints/len(parts)).Points {
+			at.X, at.Y = at.X+uint16(8*r.Min.X), at.Y+uint16(8*r.Min.Y)
+			points = append(points, at)
+		}
+	}
+	for _, at := range f.Points[own:] {
+		if len(points) < feature.ReferencePoints && !slices.Contains(points[own:], at) {
+			points = append(points, at)
+		}
+	}
+	f.Points = points
 	return f
 }
 
@@ -221,7 +250,8 @@ func (s *spectrum) upright(orientation int) *spectrum {
 	return &out
 }
 
-// CrawledPoints is how many of a photo's features are kept when it belongs to no report: the first, which are the best.
+// CrawledPoints is how many of a photo's features are kept when it belongs to no report: the first, which are the best
+// of the whole and of the photos in it.
 const CrawledPoints = 100
 
 // Brightness reads a JPEG that Prepare made, such as Photo.Grey or Photo.Derivative, for feature.Reference.

@@ -138,6 +138,37 @@ func TestProbeFindsByFeaturesWhatIsKeptOfAPhoto(t *testing.T) {
 	}
 }
 
+func TestPhotoIsFoundInAPosterOfWhichLittleIsKept(t *testing.T) {
+	m := scene(31, 480, 360)
+	poster := page(4, 800, 1100, false)
+	draw.Draw(poster, image.Rect(100, 240, 700, 720), image.White, image.Point{}, draw.Src)
+	draw.Draw(poster, m.Bounds().Add(image.Pt(160, 290)), m, image.Point{}, draw.Src)
+	p, _ := reference(t, poster)
+	p.Features.Points = p.Features.Points[:CrawledPoints]
+	within := 0
+	for _, at := range p.Features.Points {
+		x, y := int(at.X)*p.Width/8/int(p.Features.W), int(at.Y)*p.Height/8/int(p.Features.H)
+		if image.Pt(x, y).In(image.Rect(160, 290, 640, 650)) {
+			within++
+		}
+	}
+	if within < sharedPoints {
+		t.Errorf("%d of the points kept are in the photo", within)
+	}
+	g, err := Brightness(p.Grey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept := feature.Reference(image.Pt(p.Width, p.Height), g, p.Features)
+	got, ok := feature.Compare(probe(t, m).Probe.Query, kept)
+	if !ok {
+		t.Fatalf("not found: %+v", got)
+	}
+	if d := got.Known[0].Sub(image.Pt(160, 290)); d.X*d.X+d.Y*d.Y > 12*12 {
+		t.Errorf("outlined at %v", got.Known)
+	}
+}
+
 func TestProbeAndFeaturesAreMadeOnRequestOnly(t *testing.T) {
 	b := jpegBytes(t, scene(3, 300, 200), 90)
 	p := prepare(t, b)
