@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"image"
 	"time"
+	"unicode/utf8"
 )
 
 // The kinds of document.
@@ -52,7 +53,7 @@ type Doc struct {
 }
 
 // Check reports what keeps d out of every index: no ID or one over 200 bytes, a
-// kind, source or status over 1,000 bytes, a fingerprint without method or of a
+// kind, source or status over 1,000 bytes, an ID or kind that is not UTF-8, a fingerprint without method or of a
 // length other than 64 or 256 bits, or Features or Facts that fail their own Check.
 func (d Doc) Check() error {
 	switch {
@@ -60,6 +61,8 @@ func (d Doc) Check() error {
 		return fmt.Errorf("document without ID")
 	case len(d.ID) > 200:
 		return fmt.Errorf("document %.20s…: ID of %d bytes", d.ID, len(d.ID))
+	case !utf8.ValidString(d.ID) || !utf8.ValidString(d.Kind):
+		return fmt.Errorf("document %q: ID or kind is not UTF-8", d.ID)
 	case max(len(d.Kind), len(d.Source), len(d.Status)) > 1000:
 		return fmt.Errorf("document %s: kind, source or status over 1000 bytes", d.ID)
 	}
@@ -67,6 +70,9 @@ func (d Doc) Check() error {
 		return fmt.Errorf("document %s: %w", d.ID, err)
 	}
 	for _, p := range d.Photos {
+		if !utf8.ValidString(p.ID) {
+			return fmt.Errorf("document %s: photo %q: ID is not UTF-8", d.ID, p.ID)
+		}
 		for _, f := range p.Prints {
 			if err := f.Check(); err != nil {
 				return fmt.Errorf("document %s: photo %s: %w", d.ID, p.ID, err)
@@ -83,7 +89,7 @@ func (d Doc) Check() error {
 
 // Check reports a fingerprint no index takes or searches for.
 func (f Fingerprint) Check() error {
-	if f.Algo == "" {
+	if f.Algo == "" || !utf8.ValidString(f.Algo) {
 		return fmt.Errorf("fingerprint without method")
 	}
 	if n := len(f.Bits); n != 8 && n != 32 {

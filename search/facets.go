@@ -177,13 +177,17 @@ func (c *FacetCounter) Add(v Faceted) {
 }
 
 // Facets are the counts so far.
-func (c *FacetCounter) Facets(more bool) Facets {
-	most := c.facet.Most
+func (c *FacetCounter) Facets(more bool) Facets { return c.facet.Of(c.counts, c.docs, more) }
+
+// Of are the Facets of so many documents, of which engines have counted those with each
+// value of each facet.
+func (f Facet) Of(counts map[string]map[string]int, docs int, more bool) Facets {
+	most := f.Most
 	if most <= 0 {
 		most = 20
 	}
-	out := Facets{Docs: c.docs, More: more, Counts: make(map[string][]Count, len(facets))}
-	for name, counts := range c.counts {
+	out := Facets{Docs: docs, More: more, Counts: make(map[string][]Count, len(facets))}
+	for name, counts := range counts {
 		var list []Count
 		for _, value := range slices.Sorted(maps.Keys(counts)) {
 			list = append(list, Count{value, counts[value]})

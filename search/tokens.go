@@ -53,6 +53,18 @@ func Tokens(s string) (words, singles []string) {
 	return words, singles
 }
 
+// Sought says how an engine that keeps words as well as singles finds s fast: if run, by
+// words alone, one after the other, which then says the same as the singles; and if not,
+// by singles one after the other and by words anywhere, which are rarer.
+func Sought(s string) (run bool, words, singles []string) {
+	words, singles = Tokens(s)
+	rarer := slices.DeleteFunc(slices.Clone(words), func(w string) bool { return slices.Contains(singles, w) })
+	if len(words) == len(singles)-1 && len(rarer) == len(words) {
+		return true, words, singles // one run of characters
+	}
+	return false, rarer, singles
+}
+
 // Analyser names the rules that Tokens follows in this build, with the Unicode
 // tables it was compiled with. An index made under another name must be made anew.
 func Analyser() string {

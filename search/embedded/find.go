@@ -241,15 +241,13 @@ func one(facts []string, word func(string) string) string {
 // text asks for the pairs of Chinese characters where that is the same as asking
 // for the characters, and where not, for both: pairs are rarer, so it is faster.
 func text(s string) string {
-	words, singles := search.Tokens(s)
-	if len(words) == len(singles)-1 && !slices.ContainsFunc(words, func(w string) bool { return slices.Contains(singles, w) }) {
-		return phrase("words", words...) // one run of characters
+	run, words, singles := search.Sought(s)
+	if run {
+		return phrase("words", words...)
 	}
 	texts := []string{phrase("singles", singles...)}
 	for _, w := range words {
-		if !slices.Contains(singles, w) {
-			texts = append(texts, phrase("words", w))
-		}
+		texts = append(texts, phrase("words", w))
 	}
 	return group(texts, " AND ")
 }

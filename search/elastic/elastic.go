@@ -1,0 +1,323 @@
+// Package elastic is the search index of several machines, or of one that the embedded
+// index has outgrown: an index of Elasticsearch, 8.15 or newer. It answers what
+// search.Match, search.Vote and the embedded index answer, with no script and no module
+// of the server.
+//
+// Words are the tokens of search.Tokens, cut at white space by the server and changed by
+// it no further. Every document is one of Elasticsearch's, its fingerprints nested in it,
+// so that it is replaced, moved and deleted in one piece: fingerprints as documents of
+// their own could outlive a photo, and another's could be seen for a moment. The points of
+// its pictures lie beside them, and are read only where words of Votes lead to them.
+//
+// The name of the index is an alias. Fresh makes an index that nothing points to, Promote
+// lets the alias point to it and drops the one before in the same step.
+//
+// Errors say what Elasticsearch calls the error, never what it says about it: that may
+// repeat the query.
+package elastic
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/elastic/elastic-transport-go/v8/elastictransport"
+	"github.com/elastic/go-elasticsearch/v8/esapi"
+
+	"xunqin/search"
+)
+
+// What can be wrong with a server or an index. ErrOutdated and ErrMissing are cured by
+// building the index anew from the record; ErrUnavailable passes.
+var (
+	ErrUnavailable = errors.New("Elasticsearch does not answer")
+	ErrDenied      = errors.New("Elasticsearch refuses the user, the key or what they may do")
+	ErrProduct     = errors.New("server is not Elasticsearch")
+	ErrServerOld   = errors.New("Elasticsearch is older than 8.15")
+	ErrForeign     = errors.New("index of that name is not a search index of this program")
+	ErrNewer       = errors.New("search index was written by a newer version of the program")
+	ErrOutdated    = errors.New("search index was written under other rules")
+	ErrMissing     = errors.New("search index is gone")
+)
+
+// Config says where an index is.
+type Config struct {
+	Hosts    []string // such as https://search.example:9200; calls go around among them
+	User     string
+	Password string
+	APIKey   string // in place of user and password
+	CAFile   string // certificates that sign the hosts', in PEM; the system's if empty
+	Index    string // alias, and beginning of the names of indices; "xunqin" if empty
+	Shards   int    // of an index that is made; 1 if zero. With one, an Apply is seen in one instant
+	Replicas int    // of an index that is made
+
+	// Transport carries requests; if nil, one of its own.
+	Transport *http.Transport
+}
+
+var indexName = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,99}$`)
+
+func (c Config) check() error {
+	switch {
+	case len(c.Hosts) == 0:
+		return errors.New("no host of Elasticsearch")
+	case !indexName.MatchString(c.Index):
+		return fmt.Errorf("no index can be named %.100q", c.Index)
+	case c.APIKey != "" && c.User != "":
+		return errors.New("both a key and a user for Elasticsearch")
+	case c.Shards < 0 || c.Replicas < 0:
+		return fmt.Errorf("an index of %d shards and %d replicas", c.Shards, c.Replicas)
+	}
+	return nil
+}
+
+// An Index is a search.Index in Elasticsearch.
+type Index struct {
+	cfg  Config
+	http *http.Transport
+	es   *elastictransport.Client
+	name string // alias, or an index that Fresh made
+
+	apply sync.Mutex // one Apply at a time
+
+	mu     sync.Mutex
+	fields map[string]bool // those of methods that are mapped
+}
+
+var _ search.Index = (*Index)(nil)
+
+// Open opens the index, and makes one where there is none.
+func Open(ctx context.Context, cfg Config) (*Index, error) {
+	x, err := connect(ctx, cfg)
+	if err == nil {
+		err = x.open(ctx)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open search index: %w", err)
+	}
+	return x, nil
+}
+
+// connect reaches the server and looks at what it is.
+func connect(ctx context.Context, cfg Config) (*Index, error) {
+	if cfg.Index == "" {
+		cfg.Index = "xunqin"
+	}
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
+	var hosts []*url.URL
+	for _, h := range cfg.Hosts {
+		u, err := url.Parse(h)
+		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil {
+			return nil, errors.New("host of Elasticsearch is no address such as https://search.example:9200")
+		}
+		if u.Scheme == "http" && cfg.User+cfg.APIKey != "" && !loopback(u.Hostname()) {
+			return nil, errors.New("a password or key for Elasticsearch would go over the network as plain text: https is needed")
+		}
+		hosts = append(hosts, u)
+	}
+	x := &Index{cfg: cfg, http: cfg.Transport, name: cfg.Index, fields: make(map[string]bool)}
+	if x.http == nil {
+		x.http = http.DefaultTransport.(*http.Transport).Clone()
+		x.http.MaxIdleConnsPerHost = 16
+	}
+	options := elastictransport.Config{
+		URLs: hosts, Username: cfg.User, Password: cfg.Password, APIKey: cfg.APIKey, Transport: x.http,
+		RetryOnStatus: []int{http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable}, MaxRetries: tries - 1,
+		RetryOnError: func(*http.Request, error) bool { return len(hosts) > 1 }, // another may answer
+		RetryBackoff: backoff,
+	}
+	if cfg.CAFile != "" {
+		pem, err := os.ReadFile(cfg.CAFile)
+		if err != nil {
+			return nil, fmt.Errorf("certificates for Elasticsearch: %w", err)
+		}
+		if x.http.TLSClientConfig == nil {
+			x.http.TLSClientConfig = clientTLS()
+		}
+		options.CACert = pem
+	}
+	var err error
+	if x.es, err = elastictransport.New(options); err != nil {
+		return nil, fmt.Errorf("connect to Elasticsearch: %w", err)
+	}
+	return x, x.identify(ctx)
+}
+
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// tries of a request that the server has no room for, and the longest wait between two.
+const (
+	tries       = 6
+	longestWait = 5 * time.Second
+)
+
+// backoff is the wait before try n+1.
+func backoff(n int) time.Duration {
+	return min(100*time.Millisecond<<min(n-1, 10), longestWait)
+}
+
+func (x *Index) identify(ctx context.Context) error {
+	var about struct {
+		Version struct{ Number string }
+	}
+	header, err := x.do(ctx, esapi.InfoRequest{}, &about)
+	if err != nil {
+		return err
+	}
+	if header.Get("X-Elastic-Product") != "Elasticsearch" {
+		return ErrProduct
+	}
+	if !recent(about.Version.Number) {
+		return fmt.Errorf("%w: %.20s", ErrServerOld, about.Version.Number)
+	}
+	return nil
+}
+
+// recent reports whether a version is 8.15 or newer.
+func recent(version string) bool {
+	major, rest, _ := strings.Cut(version, ".")
+	minor, _, _ := strings.Cut(rest, ".")
+	a, err1 := strconv.Atoi(major)
+	b, err2 := strconv.Atoi(minor)
+	return err1 == nil && err2 == nil && (a > 8 || a == 8 && b >= 15)
+}
+
+// Info counts what the index holds. Engine is "elastic".
+func (x *Index) Info(ctx context.Context) (search.Info, error) {
+	i, err := x.info(ctx)
+	if err != nil {
+		return search.Info{}, fmt.Errorf("describe search index: %w", err)
+	}
+	return i, nil
+}
+
+func (x *Index) info(ctx context.Context) (search.Info, error) {
+	i := search.Info{Engine: "elastic"}
+	sum := func(field string) object { return object{"sum": object{"field": field}} }
+	var r struct {
+		Hits struct{ Total struct{ Value int64 } }
+		Aggs struct{ Photos, Prints, Features struct{ Value float64 } } `json:"aggregations"`
+	}
+	if err := x.search(ctx, object{
+		"size": 0, "track_total_hits": true, "query": accepted(everything),
+		"aggs": object{"Photos": sum("photos"), "Prints": sum("print_count"), "Features": sum("picture_count")},
+	}, &r); err != nil {
+		return i, err
+	}
+	i.Docs, i.Photos, i.Prints, i.Features = r.Hits.Total.Value, int64(r.Aggs.Photos.Value), int64(r.Aggs.Prints.Value), int64(r.Aggs.Features.Value)
+	var err error
+	i.Seq, err = x.mark(ctx)
+	return i, err
+}
+
+// Close lets go of connections. The index stays.
+func (x *Index) Close() error {
+	err := x.es.Close(context.Background())
+	x.http.CloseIdleConnections()
+	return err
+}
+
+// object is JSON.
+type object = map[string]any
+
+// An Error is an answer of Elasticsearch other than success.
+type Error struct {
+	Status int
+	Type   string // in Elasticsearch's words, such as index_not_found_exception
+}
+
+func (e *Error) Error() string { return fmt.Sprintf("Elasticsearch answers %d %s", e.Status, e.Type) }
+
+// Is makes the sentinel errors of answers.
+func (e *Error) Is(target error) bool {
+	switch target {
+	case ErrUnavailable:
+		return e.Status == http.StatusTooManyRequests || e.Status >= 500
+	case ErrDenied:
+		return e.Status == http.StatusUnauthorized || e.Status == http.StatusForbidden
+	case ErrMissing:
+		return e.Type == "index_not_found_exception"
+	}
+	return false
+}
+
+type request interface {
+	Do(ctx context.Context, transport esapi.Transport) (*esapi.Response, error)
+}
+
+// do asks, and reads the answer into out.
+func (x *Index) do(ctx context.Context, r request, out any) (http.Header, error) {
+	res, err := r.Do(ctx, x.es)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	defer res.Body.Close()
+	if res.IsError() {
+		var answer struct {
+			Error json.RawMessage // an object, or text of what stands before Elasticsearch
+		}
+		e := &Error{Status: res.StatusCode}
+		if json.NewDecoder(io.LimitReader(res.Body, 1<<20)).Decode(&answer) == nil {
+			var reason struct{ Type string }
+			if json.Unmarshal(answer.Error, &reason) == nil && errorType.MatchString(reason.Type) {
+				e.Type = reason.Type
+			}
+		}
+		return res.Header, e
+	}
+	if out == nil {
+		_, err = io.Copy(io.Discard, res.Body)
+	} else {
+		err = json.NewDecoder(res.Body).Decode(out)
+	}
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		return nil, fmt.Errorf("%w: half an answer: %w", ErrUnavailable, err)
+	}
+	return res.Header, nil
+}
+
+// errorType keeps texts of any other kind out of errors.
+var errorType = regexp.MustCompile(`^[a-z_]{1,100}$`)
+
+func body(v any) (io.Reader, error) {
+	b, err := json.Marshal(v)
+	return bytes.NewReader(b), err
+}
+
+// search runs a query over all shards, or fails.
+func (x *Index) search(ctx context.Context, query object, out any) error {
+	b, err := body(query)
+	if err != nil {
+		return err
+	}
+	var partial bool
+	r := esapi.SearchRequest{Body: b, AllowPartialSearchResults: &partial}
+	if query["pit"] == nil {
+		r.Index = []string{x.name}
+	}
+	_, err = x.do(ctx, r, out)
+	return err
+}

@@ -1,0 +1,365 @@
+package elastic
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/tls"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/elastic/go-elasticsearch/v8/esapi"
+
+	"xunqin/search"
+)
+
+// format changes when the mapping does, or what is put into it.
+const format = 1
+
+// markID is the document that holds the mark; documents of the record have others.
+const markID = "mark"
+
+func docID(id string) string { return "d" + id }
+
+// mapping is all of an index that is there from the beginning; methods come with the first
+// document that has them. It is strict, so that nothing is stored that could not be found.
+func (c Config) mapping() object {
+	keyword := object{"type": "keyword"}
+	terms := object{"type": "keyword", "doc_values": false}
+	number := object{"type": "integer", "index": false}
+	ranged := object{"type": "long_range", "doc_values": false}
+	unread := object{"type": "object", "enabled": false} // but from _source
+	tokens := object{"type": "text", "analyzer": "whitespace", "norms": false, "index_options": "positions"}
+	return object{
+		"settings": object{"index": object{
+			"number_of_shards": max(c.Shards, 1), "number_of_replicas": c.Replicas,
+			// What is written is seen when Apply says so, and not before.
+			"refresh_interval": "-1",
+			// A late batch must not bring back what was deleted: how long deletions keep their version.
+			"gc_deletes": "1h",
+		}},
+		"mappings": object{
+			"dynamic": "strict",
+			"_meta":   object{"application": "xunqin", "format": format, "analyser": search.Analyser()},
+			"properties": object{
+				"seq": object{"type": "long", "index": false}, // of the mark alone
+
+				"id": keyword, "at": object{"type": "long"}, "kind": keyword, "source": keyword, "status": keyword, "sex": keyword,
+				"words": tokens, "singles": tokens, "place": tokens,
+				"path": terms, "seat": terms,
+				"time": ranged, "born": ranged, "age": ranged,
+				"photos": object{"type": "integer"}, "print_count": number, "picture_count": number,
+
+				"facet": object{"properties": object{"division": keyword, "month": keyword, "age": keyword}},
+
+				"bands": terms, "methods": terms,
+				"prints": object{"type": "nested", "dynamic": "strict", "properties": object{"about": unread}},
+
+				"voting":   object{"type": "text", "analyzer": "whitespace", "norms": false, "index_options": "docs"},
+				"ballot":   object{"dynamic": "strict", "properties": object{}},
+				"pictures": unread,
+			},
+		},
+	}
+}
+
+// method is the name of a method in names of fields and in terms: any text may name one.
+func method(algo string) string {
+	sum := sha256.Sum256([]byte(algo))
+	return hex.EncodeToString(sum[:6])
+}
+
+// vector is the field of fingerprints of a method.
+func vector(algo string, size int) string { return fmt.Sprintf("h%d_%s", 8*size, method(algo)) }
+
+// need maps the fields of methods that were never seen before.
+func (x *Index) need(ctx context.Context, fields []string) error {
+	x.mu.Lock()
+	fields = slices.DeleteFunc(slices.Clone(fields), func(f string) bool { return x.fields[f] })
+	x.mu.Unlock()
+	if len(fields) == 0 {
+		return nil
+	}
+	prints, ballots := object{}, object{}
+	for _, f := range fields {
+		if bits, ok := strings.CutPrefix(f, "h"); ok {
+			bits, _, _ = strings.Cut(bits, "_")
+			dims := 64
+			if bits == "256" {
+				dims = 256
+			}
+			prints[f] = object{"type": "dense_vector", "element_type": "bit", "dims": dims, "similarity": "l2_norm", "index": true, "index_options": object{"type": "flat"}}
+		} else {
+			ballots[f] = object{"type": "integer", "index": false}
+		}
+	}
+	b, err := body(object{"properties": object{"prints": object{"type": "nested", "properties": prints}, "ballot": object{"properties": ballots}}})
+	if err != nil {
+		return err
+	}
+	if _, err := x.do(ctx, esapi.IndicesPutMappingRequest{Index: []string{x.name}, Body: b}, nil); err != nil {
+		return err
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for _, f := range fields {
+		x.fields[f] = true
+	}
+	return nil
+}
+
+// has reports whether any document was ever put that has a field of methods.
+func (x *Index) has(ctx context.Context, field string) (bool, error) {
+	x.mu.Lock()
+	known := x.fields[field]
+	x.mu.Unlock()
+	if known {
+		return true, nil
+	}
+	if _, err := x.look(ctx); err != nil { // another process may have put it
+		return false, err
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.fields[field], nil
+}
+
+// forget makes the fields be looked at again: the alias may point elsewhere.
+func (x *Index) forget() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	clear(x.fields)
+}
+
+// look reads the mapping of the index and gives the index's own name.
+func (x *Index) look(ctx context.Context) (string, error) {
+	var indices map[string]struct {
+		Mappings struct {
+			Meta struct {
+				Application, Analyser string
+				Format                int
+			} `json:"_meta"`
+			Properties struct {
+				Prints, Ballot struct{ Properties map[string]any }
+			}
+		}
+	}
+	if _, err := x.do(ctx, esapi.IndicesGetMappingRequest{Index: []string{x.name}}, &indices); err != nil {
+		return "", err
+	}
+	if len(indices) != 1 {
+		return "", ErrForeign
+	}
+	for name, i := range indices {
+		switch meta := i.Mappings.Meta; {
+		case meta.Application != "xunqin":
+			return "", ErrForeign
+		case meta.Format > format:
+			return "", ErrNewer
+		case meta.Format < format || meta.Analyser != search.Analyser():
+			return "", ErrOutdated
+		}
+		x.mu.Lock()
+		for f := range i.Mappings.Properties.Prints.Properties {
+			x.fields[f] = true
+		}
+		for f := range i.Mappings.Properties.Ballot.Properties {
+			x.fields[f] = true
+		}
+		x.mu.Unlock()
+		return name, nil
+	}
+	return "", ErrForeign
+}
+
+// open looks at the index, or makes it.
+func (x *Index) open(ctx context.Context) error {
+	name, err := x.look(ctx)
+	switch {
+	case errors.Is(err, ErrMissing):
+		// Two processes may do this at once: the alias is made with the index, of a name that both know.
+		err := x.create(ctx, x.cfg.Index+"-1", x.cfg.Index)
+		var answer *Error
+		if errors.As(err, &answer) && answer.Type == "resource_already_exists_exception" {
+			_, err = x.look(ctx)
+		}
+		return err
+	case err == nil && name == x.name:
+		return ErrForeign // an index in the place of the alias cannot be exchanged
+	}
+	return err
+}
+
+// create makes an empty index, with an alias if that has a name.
+func (x *Index) create(ctx context.Context, name, alias string) error {
+	what := x.cfg.mapping()
+	if alias != "" {
+		what["aliases"] = object{alias: object{}}
+	}
+	b, err := body(what)
+	if err != nil {
+		return err
+	}
+	_, err = x.do(ctx, esapi.IndicesCreateRequest{Index: name, Body: b}, nil)
+	return err
+}
+
+// Fresh makes an empty index beside the one of this name, for Promote.
+func Fresh(ctx context.Context, cfg Config) (*Index, error) {
+	x, err := connect(ctx, cfg)
+	if err == nil {
+		x.name = x.cfg.Index + "-" + strings.ToLower(rand.Text()[:12])
+		err = x.create(ctx, x.name, "")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("make search index: %w", err)
+	}
+	return x, nil
+}
+
+// Promote puts what Fresh made in the place of the index there was, in one step, and drops
+// that: every call that begins later sees the new one, in any process.
+func (x *Index) Promote(ctx context.Context) error {
+	if err := x.promote(ctx); err != nil {
+		return fmt.Errorf("exchange search index: %w", err)
+	}
+	return nil
+}
+
+func (x *Index) promote(ctx context.Context) error {
+	old, err := x.aliased(ctx)
+	if err != nil {
+		return err
+	}
+	actions := []object{{"add": object{"index": x.name, "alias": x.cfg.Index}}}
+	for _, name := range old {
+		if name != x.name {
+			actions = append(actions, object{"remove_index": object{"index": name}})
+		}
+	}
+	b, err := body(object{"actions": actions})
+	if err != nil {
+		return err
+	}
+	if _, err := x.do(ctx, esapi.IndicesUpdateAliasesRequest{Body: b}, nil); err != nil {
+		return err
+	}
+	x.name = x.cfg.Index
+	return nil
+}
+
+// aliased are the indices that the alias points to.
+func (x *Index) aliased(ctx context.Context) ([]string, error) {
+	var indices map[string]any
+	_, err := x.do(ctx, esapi.IndicesGetAliasRequest{Name: []string{x.cfg.Index}}, &indices)
+	var answer *Error
+	if errors.As(err, &answer) && answer.Status == http.StatusNotFound {
+		return nil, nil
+	}
+	var names []string
+	for name := range indices {
+		names = append(names, name)
+	}
+	return names, err
+}
+
+// Discard drops an index that Fresh made and Promote did not put in place.
+func (x *Index) Discard(ctx context.Context) error {
+	if x.name == x.cfg.Index {
+		return nil
+	}
+	if _, err := x.do(ctx, esapi.IndicesDeleteRequest{Index: []string{x.name}}, nil); err != nil && !errors.Is(err, ErrMissing) {
+		return fmt.Errorf("drop search index: %w", err)
+	}
+	return nil
+}
+
+// Tidy drops the indices of this name that a reindex left which did not end.
+func Tidy(ctx context.Context, cfg Config) error {
+	x, err := connect(ctx, cfg)
+	if err == nil {
+		err = errors.Join(x.tidy(ctx), x.Close())
+	}
+	if err != nil {
+		return fmt.Errorf("tidy search index: %w", err)
+	}
+	return nil
+}
+
+func (x *Index) tidy(ctx context.Context) error {
+	current, err := x.aliased(ctx)
+	if err != nil {
+		return err
+	}
+	var indices map[string]struct {
+		Mappings struct {
+			Meta struct{ Application string } `json:"_meta"`
+		}
+	}
+	if _, err := x.do(ctx, esapi.IndicesGetMappingRequest{Index: []string{x.cfg.Index + "-*"}}, &indices); err != nil {
+		return err
+	}
+	for name, i := range indices {
+		rest := strings.TrimPrefix(name, x.cfg.Index+"-")
+		if i.Mappings.Meta.Application != "xunqin" || slices.Contains(current, name) || strings.Contains(rest, "-") {
+			continue
+		}
+		if _, err := x.do(ctx, esapi.IndicesDeleteRequest{Index: []string{name}}, nil); err != nil && !errors.Is(err, ErrMissing) {
+			return err
+		}
+	}
+	return nil
+}
+
+// Drop deletes the index and its alias, as where the record lies is given up.
+func Drop(ctx context.Context, cfg Config) error {
+	x, err := connect(ctx, cfg)
+	if err != nil {
+		return fmt.Errorf("drop search index: %w", err)
+	}
+	defer x.Close()
+	names, err := x.aliased(ctx)
+	if err != nil {
+		return fmt.Errorf("drop search index: %w", err)
+	}
+	for _, name := range names {
+		if _, err := x.do(ctx, esapi.IndicesDeleteRequest{Index: []string{name}}, nil); err != nil && !errors.Is(err, ErrMissing) {
+			return fmt.Errorf("drop search index: %w", err)
+		}
+	}
+	return nil
+}
+
+// Purge takes deleted documents off the disks of the server: their segments are written anew
+// without them. What Elasticsearch keeps for its replicas to catch up by goes as well, once
+// they have, and its log of operations is emptied; snapshots that somebody took are not reached.
+func (x *Index) Purge(ctx context.Context) error {
+	if err := x.purge(ctx); err != nil {
+		return fmt.Errorf("purge search index: %w", err)
+	}
+	return nil
+}
+
+func (x *Index) purge(ctx context.Context) error {
+	yes := true
+	if _, err := x.do(ctx, esapi.IndicesFlushRequest{Index: []string{x.name}, Force: &yes, WaitIfOngoing: &yes}, nil); err != nil {
+		return err
+	}
+	var r struct {
+		Shards struct{ Failed int } `json:"_shards"`
+	}
+	if _, err := x.do(ctx, esapi.IndicesForcemergeRequest{Index: []string{x.name}, OnlyExpungeDeletes: &yes, Flush: &yes}, &r); err != nil {
+		return err
+	}
+	if r.Shards.Failed > 0 {
+		return fmt.Errorf("%d shards are not purged", r.Shards.Failed)
+	}
+	return nil
+}
+
+// clientTLS is what hosts are asked for at least.
+func clientTLS() *tls.Config { return &tls.Config{MinVersion: tls.VersionTLS12} }
