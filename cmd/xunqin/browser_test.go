@@ -387,6 +387,16 @@ func (b *browser) admin(t *testing.T) {
 	b.shot(t, ctx, "runs")
 	b.goTo(t, ctx, "/people")
 	b.shot(t, ctx, "people")
+	b.goTo(t, ctx, "/matching")
+	b.run(t, ctx, chromedp.Click(`input[value="wide"]`))
+	b.click(t, ctx, `button[value="preview"]`)
+	b.shot(t, ctx, "matching-preview")
+	b.click(t, ctx, `button[value="propose"]`)
+	b.shot(t, ctx, "matching")
+	if value[int](t, b, ctx, `document.querySelectorAll('button[value="approved"]').length`) != 0 {
+		t.Error("an admin may approve what they proposed")
+	}
+	b.click(t, ctx, `button[value="rejected"]`)
 	if value[int](t, b, ctx, `document.querySelectorAll('img[src^="/photos/"]').length`) != 0 {
 		t.Error("an admin sees pictures")
 	}

@@ -41,6 +41,7 @@ var update = flag.Bool("update", false, "write what the commands answer into the
 //	gb18030 FILE OUT          recodes a text
 //	plain FILE OUT            rewrites output so that it can be compared: ids, times, hashes and ports by a word each
 //	admin NAME                adds an admin to the record, who cannot sign in
+//	id FILE NAME              keeps the first id in a file, or in stdout, in a variable
 //	appears FILE              waits until a file is there
 //
 // and the variables SITE, a loopback site with /feed.xml whose one post carries picture 1, and PORT, its port. The folders of
@@ -86,6 +87,9 @@ func TestScripts(t *testing.T) {
 					return err
 				}))
 				ts.Check(s.Close())
+			},
+			"id": func(ts *testscript.TestScript, _ bool, args []string) {
+				ts.Setenv(args[1], regexp.MustCompile(`\b[a-z2-7]{26}\b`).FindString(ts.ReadFile(args[0])))
 			},
 			"appears": func(ts *testscript.TestScript, _ bool, args []string) {
 				deadline := time.Now().Add(30 * time.Second)

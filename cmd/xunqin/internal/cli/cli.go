@@ -95,6 +95,7 @@ type commands struct {
 	Import    importCmd    `cmd:"" help:"Take reports from a CSV file."`
 	Search    searchCmd    `cmd:"" help:"Search by words, or by a photo."`
 	Leads     leadsCmd     `cmd:"" help:"List leads."`
+	Matching  matchingCmd  `cmd:"" help:"Show and change how pictures are matched, with two admins."`
 	Sources   sourcesCmd   `cmd:"" help:"List, add, enable and pause sources."`
 	Users     usersCmd     `cmd:"" help:"List people, invite, suspend."`
 	Reindex   reindexCmd   `cmd:"" help:"Build the index anew from the record."`

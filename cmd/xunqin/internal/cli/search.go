@@ -155,12 +155,18 @@ func (c *searchCmd) run(ctx context.Context, e *Env, a *app.App) error {
 			}
 		}
 		for _, g := range out.Pictures {
+			if g.Kind != "" {
+				fmt.Fprint(w, e.T("likeness."+g.Kind), ": ")
+			}
 			fmt.Fprintln(w, e.T("cli.picture", "copies", len(g.Copies), "first", g.First.Format(time.DateOnly), "last", g.Last.Format(time.DateOnly), "leads", len(g.Leads)))
 			for _, cp := range g.Copies {
 				fmt.Fprintf(w, "  %s %s %s %s\n", cp.Posted.Format(time.DateOnly), cp.Post, cp.Place, oneLine(cp.Text))
 			}
 		}
 		for _, r := range out.Reports {
+			if r.Kind != "" {
+				fmt.Fprint(w, e.T("likeness."+r.Kind), ": ")
+			}
 			fmt.Fprintln(w, e.T("cli.report", "id", r.Report, "number", r.Number, "status", r.Status))
 		}
 		switch {

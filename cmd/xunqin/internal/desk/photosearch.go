@@ -26,9 +26,15 @@ type photoSearchView struct {
 	Groups  []groupView
 	Outside int
 	Reports []reportLine
-	Behind  int64
-	Health  crawlHealth
+	// What is no copy: another shot of the scene, another photo in the same frame.
+	ApartGroups  []groupView
+	ApartReports []reportLine
+	Behind       int64
+	Health       crawlHealth
 }
+
+// Apart reports whether something was found that is no copy.
+func (v photoSearchView) Apart() bool { return len(v.ApartGroups)+len(v.ApartReports) > 0 }
 
 func (s *Server) photoSearchForm() photoSearchView {
 	return photoSearchView{Errors: Errors{}, MB: s.Policy.Limits.Upload >> 20}
@@ -80,10 +86,24 @@ func (s *Server) searchPhoto(p *Page) error {
 		return err
 	}
 	v.Outside += outside
+	v.ApartGroups, v.Groups = halves(v.Groups, func(g groupView) bool { return apart(g.Kind) })
+	v.ApartReports, v.Reports = halves(v.Reports, func(r reportLine) bool { return apart(r.Match) })
 	if v.Health, err = s.crawlHealth(p); err != nil {
 		return err
 	}
 	return p.Render("photosearch", v)
+}
+
+// halves parts a list, each half in its order.
+func halves[T any](list []T, first func(T) bool) (yes, no []T) {
+	for _, v := range list {
+		if first(v) {
+			yes = append(yes, v)
+		} else {
+			no = append(no, v)
+		}
+	}
+	return yes, no
 }
 
 // photoReason says why a picture cannot be read, in the reader's language, and what to do.
