@@ -16,6 +16,10 @@ import (
 // ErrBehind is returned by Apply for a change number below the one applied last.
 var ErrBehind = errors.New("search: change is older than the index")
 
+// ErrUnavailable is returned by every method of an index that does not answer now: nothing is
+// wrong with what was asked, and it may be asked again.
+var ErrUnavailable = errors.New("search: the index does not answer")
+
 // An Index answers queries over the documents put into it. All methods may be
 // called at the same time, and Close once, after the others have returned.
 type Index interface {

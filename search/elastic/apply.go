@@ -36,7 +36,11 @@ func (x *Index) Apply(ctx context.Context, seq int64, put []search.Doc, del []st
 	}
 	x.apply.Lock()
 	defer x.apply.Unlock()
-	if err := x.change(ctx, seq, put, del); err != nil {
+	err := x.ready(ctx)
+	if err == nil {
+		err = x.change(ctx, seq, put, del)
+	}
+	if err != nil {
 		x.forget() // it may have failed for what was believed of the index
 		return fmt.Errorf("change search index: %w", err)
 	}
@@ -92,7 +96,7 @@ func (x *Index) change(ctx context.Context, seq int64, put []search.Doc, del []s
 			return err
 		}
 		if r.Shards.Failed > 0 {
-			return fmt.Errorf("%w: %d shards do not show the change", ErrUnavailable, r.Shards.Failed)
+			return fmt.Errorf("%w: %d shards do not show the change", search.ErrUnavailable, r.Shards.Failed)
 		}
 	}
 	if seq <= mark {
@@ -178,7 +182,7 @@ func (b *bulk) send(ctx context.Context) error {
 			break
 		}
 		if try == tries {
-			return fmt.Errorf("%w: no room for %d documents", ErrUnavailable, rest)
+			return fmt.Errorf("%w: no room for %d documents", search.ErrUnavailable, rest)
 		}
 		t := time.NewTimer(backoff(try))
 		select {
@@ -211,7 +215,7 @@ func (b *bulk) once(ctx context.Context) (int, error) {
 		return 0, err
 	}
 	if len(r.Items) != len(b.lines) {
-		return 0, fmt.Errorf("%w: %d answers to %d changes", ErrUnavailable, len(r.Items), len(b.lines))
+		return 0, fmt.Errorf("%w: %d answers to %d changes", search.ErrUnavailable, len(r.Items), len(b.lines))
 	}
 	if !r.Errors {
 		return 0, nil

@@ -40,16 +40,16 @@ import (
 )
 
 // What can be wrong with a server or an index. ErrOutdated and ErrMissing are cured by
-// building the index anew from the record; ErrUnavailable passes.
+// building the index anew from the record. A server that does not answer, or has no room, is
+// search.ErrUnavailable.
 var (
-	ErrUnavailable = errors.New("Elasticsearch does not answer")
-	ErrDenied      = errors.New("Elasticsearch refuses the user, the key or what they may do")
-	ErrProduct     = errors.New("server is not Elasticsearch")
-	ErrServerOld   = errors.New("Elasticsearch is older than 8.15")
-	ErrForeign     = errors.New("index of that name is not a search index of this program")
-	ErrNewer       = errors.New("search index was written by a newer version of the program")
-	ErrOutdated    = errors.New("search index was written under other rules")
-	ErrMissing     = errors.New("search index is gone")
+	ErrDenied    = errors.New("Elasticsearch refuses the user, the key or what they may do")
+	ErrProduct   = errors.New("server is not Elasticsearch")
+	ErrServerOld = errors.New("Elasticsearch is older than 8.15")
+	ErrForeign   = errors.New("index of that name is not a search index of this program")
+	ErrNewer     = errors.New("search index was written by a newer version of the program")
+	ErrOutdated  = errors.New("search index was written under other rules")
+	ErrMissing   = errors.New("search index is gone")
 )
 
 // Config says where an index is.
@@ -92,26 +92,47 @@ type Index struct {
 
 	apply sync.Mutex // one Apply at a time
 
+	opening sync.Mutex
+	opened  bool
+
 	mu     sync.Mutex
 	fields map[string]bool // those of methods that are mapped
 }
 
 var _ search.Index = (*Index)(nil)
 
-// Open opens the index, and makes one where there is none.
+// Open opens the index, and makes one where there is none. A server that does not answer is no
+// error: whatever is asked of the index opens it then.
 func Open(ctx context.Context, cfg Config) (*Index, error) {
-	x, err := connect(ctx, cfg)
+	x, err := connect(cfg)
 	if err == nil {
-		err = x.open(ctx)
+		err = x.ready(ctx)
 	}
-	if err != nil {
+	if err != nil && !errors.Is(err, search.ErrUnavailable) {
 		return nil, fmt.Errorf("open search index: %w", err)
 	}
 	return x, nil
 }
 
-// connect reaches the server and looks at what it is.
-func connect(ctx context.Context, cfg Config) (*Index, error) {
+// ready opens the index unless it is open.
+func (x *Index) ready(ctx context.Context) error {
+	x.opening.Lock()
+	defer x.opening.Unlock()
+	if x.opened {
+		return nil
+	}
+	if err := x.identify(ctx); err != nil {
+		return err
+	}
+	if err := x.open(ctx); err != nil {
+		return err
+	}
+	x.opened = true
+	return nil
+}
+
+// connect makes ready to reach the server.
+func connect(cfg Config) (*Index, error) {
 	if cfg.Index == "" {
 		cfg.Index = "xunqin"
 	}
@@ -154,7 +175,7 @@ func connect(ctx context.Context, cfg Config) (*Index, error) {
 	if x.es, err = elastictransport.New(options); err != nil {
 		return nil, fmt.Errorf("connect to Elasticsearch: %w", err)
 	}
-	return x, x.identify(ctx)
+	return x, nil
 }
 
 func loopback(host string) bool {
@@ -201,7 +222,11 @@ func recent(version string) bool {
 
 // Info counts what the index holds. Engine is "elastic".
 func (x *Index) Info(ctx context.Context) (search.Info, error) {
-	i, err := x.info(ctx)
+	var i search.Info
+	err := x.ready(ctx)
+	if err == nil {
+		i, err = x.info(ctx)
+	}
 	if err != nil {
 		return search.Info{}, fmt.Errorf("describe search index: %w", err)
 	}
@@ -248,7 +273,7 @@ func (e *Error) Error() string { return fmt.Sprintf("Elasticsearch answers %d %s
 // Is makes the sentinel errors of answers.
 func (e *Error) Is(target error) bool {
 	switch target {
-	case ErrUnavailable:
+	case search.ErrUnavailable:
 		return e.Status == http.StatusTooManyRequests || e.Status >= 500
 	case ErrDenied:
 		return e.Status == http.StatusUnauthorized || e.Status == http.StatusForbidden
@@ -269,7 +294,7 @@ func (x *Index) do(ctx context.Context, r request, out any) (http.Header, error)
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
+		return nil, fmt.Errorf("%w: %w", search.ErrUnavailable, err)
 	}
 	defer res.Body.Close()
 	if res.IsError() {
@@ -294,7 +319,7 @@ func (x *Index) do(ctx context.Context, r request, out any) (http.Header, error)
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		return nil, fmt.Errorf("%w: half an answer: %w", ErrUnavailable, err)
+		return nil, fmt.Errorf("%w: half an answer: %w", search.ErrUnavailable, err)
 	}
 	return res.Header, nil
 }

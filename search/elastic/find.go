@@ -14,7 +14,11 @@ import (
 
 // Find lets the server read its postings; counting costs the more, the higher Page.Count is.
 func (x *Index) Find(ctx context.Context, q search.Query, p search.Page) (search.Result, error) {
-	r, err := x.find(ctx, q, p)
+	var r search.Result
+	err := x.ready(ctx)
+	if err == nil {
+		r, err = x.find(ctx, q, p)
+	}
 	if err != nil {
 		return search.Result{}, fmt.Errorf("find: %w", err)
 	}
@@ -33,7 +37,7 @@ type sorted struct {
 func (h sorted) found() (f search.Found, err error) {
 	var ms int64
 	if len(h.Sort) != 2 || len(h.Fields.Kind) != 1 {
-		return f, fmt.Errorf("%w: half an answer", ErrUnavailable)
+		return f, fmt.Errorf("%w: half an answer", search.ErrUnavailable)
 	}
 	if err := json.Unmarshal(h.Sort[0], &ms); err != nil {
 		return f, err
@@ -121,6 +125,9 @@ func compile(q search.Query) object {
 		return object{"bool": object{"should": []object{terms("path", q.Around), terms("seat", q.Seats)}}}
 	case search.Date:
 		return meets("time", q.Range())
+	case search.Posted:
+		r := q.Range()
+		return object{"range": object{"at": object{"gte": r.First, "lte": r.Last}}}
 	case search.Born:
 		return meets("born", q.Range())
 	case search.Age:
@@ -218,7 +225,11 @@ func text(s string) object {
 
 // Facets asks the server for the last document that counts, and then for the counts.
 func (x *Index) Facets(ctx context.Context, q search.Query, f search.Facet) (search.Facets, error) {
-	counts, err := x.facets(ctx, compile(q), f)
+	var counts search.Facets
+	err := x.ready(ctx)
+	if err == nil {
+		counts, err = x.facets(ctx, compile(q), f)
+	}
 	if err != nil {
 		return search.Facets{}, fmt.Errorf("count facets: %w", err)
 	}
@@ -229,13 +240,19 @@ func (x *Index) Facets(ctx context.Context, q search.Query, f search.Facet) (sea
 // as many only in answers from a thousand years.
 const mostValues = 10_000
 
+var digits = regexp.MustCompile(`^[0-9]*$`)
+
 func (x *Index) facets(ctx context.Context, q object, f search.Facet) (search.Facets, error) {
 	q, more, err := x.first(ctx, q, f.Size())
 	if err != nil {
 		return search.Facets{}, err
 	}
 	values := func(field string) object { return object{"terms": object{"field": field, "size": mostValues}} }
-	divisions := object{"terms": object{"field": "facet.division", "size": mostValues, "include": regexp.QuoteMeta(f.Below) + "/.*"}}
+	below := f.Below
+	if !digits.MatchString(below) {
+		below = "none" // no division is called so
+	}
+	divisions := object{"terms": object{"field": "facet.division", "size": mostValues, "include": below + "/.*"}}
 	ask := object{"size": 0, "track_total_hits": true, "query": accepted(q), "aggs": object{
 		search.BySource: values("source"), search.ByStatus: values("status"), search.ByKind: values("kind"), search.BySex: values("sex"),
 		search.ByMonth: values("facet.month"), search.ByAge: values("facet.age"), search.ByDivision: divisions,

@@ -210,10 +210,14 @@ func (x *Index) create(ctx context.Context, name, alias string) error {
 
 // Fresh makes an empty index beside the one of this name, for Promote.
 func Fresh(ctx context.Context, cfg Config) (*Index, error) {
-	x, err := connect(ctx, cfg)
+	x, err := connect(cfg)
 	if err == nil {
 		x.name = x.cfg.Index + "-" + strings.ToLower(rand.Text()[:12])
+		err = x.identify(ctx)
+	}
+	if err == nil {
 		err = x.create(ctx, x.name, "")
+		x.opened = true
 	}
 	if err != nil {
 		return nil, fmt.Errorf("make search index: %w", err)
@@ -280,7 +284,7 @@ func (x *Index) Discard(ctx context.Context) error {
 
 // Tidy drops the indices of this name that a reindex left which did not end.
 func Tidy(ctx context.Context, cfg Config) error {
-	x, err := connect(ctx, cfg)
+	x, err := connect(cfg)
 	if err == nil {
 		err = errors.Join(x.tidy(ctx), x.Close())
 	}
@@ -317,7 +321,7 @@ func (x *Index) tidy(ctx context.Context) error {
 
 // Drop deletes the index and its alias, as where the record lies is given up.
 func Drop(ctx context.Context, cfg Config) error {
-	x, err := connect(ctx, cfg)
+	x, err := connect(cfg)
 	if err != nil {
 		return fmt.Errorf("drop search index: %w", err)
 	}
@@ -338,7 +342,11 @@ func Drop(ctx context.Context, cfg Config) error {
 // without them. What Elasticsearch keeps for its replicas to catch up by goes as well, once
 // they have, and its log of operations is emptied; snapshots that somebody took are not reached.
 func (x *Index) Purge(ctx context.Context) error {
-	if err := x.purge(ctx); err != nil {
+	err := x.ready(ctx)
+	if err == nil {
+		err = x.purge(ctx)
+	}
+	if err != nil {
 		return fmt.Errorf("purge search index: %w", err)
 	}
 	return nil

@@ -21,6 +21,9 @@ func (x *Index) Similar(ctx context.Context, f search.Fingerprint, radius int, k
 	if err == nil && radius < 0 {
 		err = fmt.Errorf("radius %d", radius)
 	}
+	if err == nil {
+		err = x.ready(ctx)
+	}
 	var hits []search.Hit
 	if err == nil {
 		hits, err = x.similar(ctx, f, min(radius, 8*len(f.Bits)), kinds)

@@ -21,6 +21,9 @@ const polled = 400
 // of their bits is not found: scores may then be higher than those of Vote.
 func (x *Index) Votes(ctx context.Context, f search.Features, most int, kinds ...string) ([]search.Candidate, error) {
 	err := search.CheckVotes(f, most)
+	if err == nil {
+		err = x.ready(ctx)
+	}
 	var found []search.Candidate
 	if err == nil && len(f.Points) > 0 {
 		found, err = x.candidates(ctx, f, most, kinds)
