@@ -107,6 +107,8 @@ func (p *Page) measuredLine(kind string) string {
 		return p.T("measured.never")
 	case apart(kind):
 		return p.T("measured.apart", "n", rate.Wrong, "of", rate.Of)
+	case rate.Wrong == 0:
+		return p.T("measured.none", "of", rate.Of)
 	}
 	return p.T("measured.kind", "n", rate.Wrong, "of", rate.Of)
 }
