@@ -46,7 +46,7 @@ const (
 
 // common counts how many documents say a thing.
 type common struct {
-	docs, sexed  int
+	docs         int
 	sex          [256]int32
 	county       map[string]int32 // by code
 	prefecture   map[string]int32 // by the first four digits
@@ -153,8 +153,6 @@ func share(n int32, of int, expected float64) float64 {
 type query struct {
 	entry
 	places, homes []float64 // how much likelier with each division
-	wears         [len(garments) << 8]float32
-	hasWears      bool
 }
 
 func (x *Index) query(d Doc) query {
