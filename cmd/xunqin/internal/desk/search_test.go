@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"xunqin/cmd/xunqin/internal/exam/made"
 	"xunqin/cmd/xunqin/internal/locale"
 	"xunqin/pipeline/record"
 )
@@ -268,4 +269,16 @@ func FuzzUploads(f *testing.F) {
 			t.Error("no form and no error")
 		}
 	})
+}
+
+func TestAnotherPhotoInOneLayoutIsShownApart(t *testing.T) {
+	c := newCase(t)
+	b := c.working(t, "li", "", record.Volunteer)
+	b.get("/account?lang=en")
+	page := func(seed uint64) []byte { return made.JPEG(made.Layout("poster", 3, made.Opaque(draw(seed))), 85) }
+	c.seedReport(t, record.Report{Name: "somebody", Number: "L-1"}, page(21))
+	a := b.send("/search/photo", nil, upload{Field: "photo", Name: "a.jpg", Bytes: page(22)})
+	wants(t, "another photo in the layout", a, http.StatusOK, []string{"No copy of this picture", "Not the same picture, but alike", "same layout, another photo", "L-1"}, nil)
+	a = b.send("/search/photo", nil, upload{Field: "photo", Name: "a.jpg", Bytes: page(21)})
+	wants(t, "the page itself", a, http.StatusOK, []string{"same picture", "L-1"}, []string{"Not the same picture, but alike"})
 }
