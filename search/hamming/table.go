@@ -1,0 +1,442 @@
+package hamming
+
+import (
+	"cmp"
+	"math"
+	"math/bits"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+)
+
+// A list is fingerprints one after the other, some of them deleted.
+type list struct {
+	words int
+	ids   []int64
+	codes []uint64
+	dead  []uint64     // a bit each, read and written atomically
+	gone  atomic.Int64 // how many are dead
+}
+
+func (l *list) kill(slot int) {
+	if bit := uint64(1) << (slot % 64); atomic.OrUint64(&l.dead[slot/64], bit)&bit == 0 {
+		l.gone.Add(1)
+	}
+}
+
+func (l *list) alive(slot int) bool {
+	return atomic.LoadUint64(&l.dead[slot/64])>>(slot%64)&1 == 0
+}
+
+// scan reads the first n fingerprints.
+func (l *list) scan(ids []int64, n int, q []uint64, radius int) []int64 {
+	codes := l.codes[:n*l.words]
+	for i := 0; ; i++ {
+		if l.words == 1 {
+			i += first64(codes[i:], q[0], radius)
+		} else {
+			i += first256(codes[4*i:], [4]uint64(q), radius)
+		}
+		if i >= n {
+			return ids
+		}
+		if l.alive(i) {
+			ids = append(ids, l.ids[i])
+		}
+	}
+}
+
+// first64 is the index of the first fingerprint within the radius, or their
+// number. In loops as small as this one and the next everything stays in registers.
+func first64(words []uint64, q uint64, radius int) int {
+	for i, w := range words {
+		if bits.OnesCount64(w^q) <= radius {
+			return i
+		}
+	}
+	return len(words)
+}
+
+func first256(words []uint64, q [4]uint64, radius int) int {
+	i := 0
+	for q0, q1, q2, q3 := q[0], q[1], q[2], q[3]; len(words) >= 4; words = words[4:] {
+		if bits.OnesCount64(words[0]^q0)+bits.OnesCount64(words[1]^q1)+bits.OnesCount64(words[2]^q2)+bits.OnesCount64(words[3]^q3) <= radius {
+			return i
+		}
+		i++
+	}
+	return i
+}
+
+// A tail takes what is added.
+type tail struct {
+	list
+	n    atomic.Int64 // those before are written, and never again
+	last map[int64]int32
+	prev []int32 // the slot before of the same id, or -1
+}
+
+// tailSize is read through in the time of a few hundred look-ups.
+const tailSize = 16 << 10
+
+func newTail(words int) *tail {
+	return &tail{list: list{words: words}, last: make(map[int64]int32)}
+}
+
+func (t *tail) full() bool  { return t.n.Load() == tailSize }
+func (t *tail) living() int { return int(t.n.Load() - t.gone.Load()) }
+
+func (t *tail) add(id int64, code []uint64) {
+	n := int(t.n.Load())
+	if t.ids == nil { // no memory for a set that stays empty
+		t.ids, t.codes, t.dead = make([]int64, tailSize), make([]uint64, tailSize*t.words), make([]uint64, tailSize/64)
+	}
+	t.ids[n] = id
+	copy(t.codes[n*t.words:], code)
+	before, ok := t.last[id]
+	if !ok {
+		before = -1
+	}
+	t.prev = append(t.prev, before)
+	t.last[id] = int32(n)
+	t.n.Store(int64(n + 1))
+}
+
+func (t *tail) delete(id int64) {
+	slot, ok := t.last[id]
+	for ok && slot >= 0 {
+		t.kill(int(slot))
+		slot = t.prev[slot]
+	}
+	delete(t.last, id)
+}
+
+func (t *tail) near(ids []int64, q []uint64, radius int) []int64 {
+	n := int(t.n.Load())
+	if n == 0 { // there may be no memory yet
+		return ids
+	}
+	return t.scan(ids, n, q, radius)
+}
+
+// A table is fingerprints by id and by the value of each band.
+type table struct {
+	list
+	bands []band
+}
+
+// A band is so many bits of each fingerprint.
+type band struct {
+	at, width int
+	first     []uint32 // where a value begins in slots, and where the last ends
+	slots     []uint32
+	codes     []uint64 // beside slots, for fingerprints of 64 bits
+}
+
+// newTable makes a table of fingerprints whose ids ascend.
+func newTable(words int, ids []int64, codes []uint64) *table {
+	t := &table{list: list{words: words, ids: ids, codes: codes, dead: make([]uint64, (len(ids)+63)/64)}}
+	t.bands = make([]band, bandsFor(words, len(ids)))
+	size := 64 * words
+	next := make(chan *band)
+	var work sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), len(t.bands)) {
+		work.Go(func() {
+			for b := range next {
+				b.fill(words, codes)
+			}
+		})
+	}
+	for i := range t.bands {
+		at := i * size / len(t.bands)
+		t.bands[i].at, t.bands[i].width = at, (i+1)*size/len(t.bands)-at
+		next <- &t.bands[i]
+	}
+	close(next)
+	work.Wait()
+	return t
+}
+
+// bandsFor is into how many bands n fingerprints are cut. Narrower bands have more fingerprints a value, wider ones more values
+// to look up. A look-up costs about as much as two fingerprints of 256 bits to verify, each of which is a miss of the cache; of
+// 64 bits, where those of a value lie together, as much as fifty.
+func bandsFor(words, n int) int {
+	load := 4.
+	if words == 1 {
+		load = 50
+	}
+	width := math.Log2(max(float64(n)/load, 256))
+	return int(math.Round(float64(64*words) / width))
+}
+
+func (b *band) value(code []uint64) uint32 {
+	i, shift := b.at/64, b.at%64
+	v := code[i] >> shift
+	if shift+b.width > 64 {
+		v |= code[i+1] << (64 - shift)
+	}
+	return uint32(v & (1<<b.width - 1))
+}
+
+// fill sorts all fingerprints by their value, by counting.
+func (b *band) fill(words int, codes []uint64) {
+	n := len(codes) / words
+	b.first = make([]uint32, 1<<b.width+1)
+	b.slots = make([]uint32, n)
+	if words == 1 {
+		b.codes = make([]uint64, n)
+	}
+	for rest := codes; len(rest) > 0; rest = rest[words:] {
+		b.first[b.value(rest)]++
+	}
+	sum := uint32(0)
+	for i, count := range b.first { // now where each ends
+		sum += count
+		b.first[i] = sum
+	}
+	for slot := n - 1; slot >= 0; slot-- { // and then where it begins
+		code := codes[slot*words : slot*words+words]
+		v := b.value(code)
+		b.first[v]--
+		at := b.first[v]
+		b.slots[at] = uint32(slot)
+		if words == 1 {
+			b.codes[at] = code[0]
+		}
+	}
+}
+
+func (t *table) living() int { return len(t.ids) - int(t.gone.Load()) }
+
+func (t *table) bytes() int {
+	n := 8 * (cap(t.ids) + cap(t.codes) + cap(t.dead))
+	for _, b := range t.bands {
+		n += 4*(cap(b.first)+cap(b.slots)) + 8*cap(b.codes)
+	}
+	return n
+}
+
+func (t *table) delete(id int64) {
+	slot, _ := slices.BinarySearch(t.ids, id)
+	for ; slot < len(t.ids) && t.ids[slot] == id; slot++ {
+		t.kill(slot)
+	}
+}
+
+// Costs of a search, in nanoseconds on the machine they were measured on; what counts is how they compare.
+type costs struct{ read, look, verify float64 }
+
+func (t *table) costs() costs {
+	if t.words == 1 {
+		return costs{read: 0.5, look: 25, verify: 1}
+	}
+	return costs{read: 1.7, look: 15, verify: 8}
+}
+
+// A probe is the fingerprints of one value of a band.
+type probe struct{ from, to uint32 }
+
+// near looks values up, or reads everything if that is cheaper.
+func (t *table) near(ids []int64, q []uint64, radius int, s *scratch) []int64 {
+	c := t.costs()
+	budget := c.read * float64(len(t.ids))
+	flips := t.flips(radius)
+	looks := 0.
+	for i, b := range t.bands {
+		if looks += ball(b.width, flips[i]) * c.look; looks > budget {
+			return t.scan(ids, len(t.ids), q, radius)
+		}
+	}
+	if found := t.probe(q, flips, s); looks+float64(found)*c.verify > budget {
+		return t.scan(ids, len(t.ids), q, radius)
+	}
+	return t.verify(ids, q, radius, flips, s)
+}
+
+// probe finds the values, and says how many fingerprints have them.
+func (t *table) probe(q []uint64, flips []int, s *scratch) (found int) {
+	s.probes, s.ends, s.slots = s.probes[:0], s.ends[:0], s.slots[:0]
+	for i := range t.bands {
+		s.probes = t.bands[i].probes(s.probes, q, flips[i])
+		s.ends = append(s.ends, len(s.probes))
+	}
+	for _, p := range s.probes {
+		found += int(p.to - p.from)
+	}
+	return found
+}
+
+// verify compares those that probe found.
+func (t *table) verify(ids []int64, q []uint64, radius int, flips []int, s *scratch) []int64 {
+	from := 0
+	for i, to := range s.ends {
+		if t.words == 1 {
+			ids = t.verify64(ids, i, s.probes[from:to], flips, q[0], radius)
+		} else {
+			s.slots = gather(s.slots[:0], t.bands[i].slots, s.probes[from:to])
+			ids = t.verify256(ids, i, s.slots, flips, [4]uint64(q), radius)
+		}
+		from = to
+	}
+	return ids
+}
+
+// scratch is what a search needs and the next can use again.
+type scratch struct {
+	probes []probe
+	ends   []int // of each band in probes
+	slots  []uint32
+}
+
+// flips is in how many bits each band may differ from the query's, -1 if it need not be looked at.
+func (t *table) flips(radius int) []int {
+	m := len(t.bands)
+	flips := make([]int, m)
+	for i := range flips {
+		flips[i] = radius / m
+		if i > radius%m {
+			flips[i]--
+		}
+	}
+	return flips
+}
+
+// ball is how many values of a width differ in at most k bits from one.
+func ball(width, k int) float64 {
+	sum, choose := 0., 1.
+	for i := 0; i <= min(k, width); i++ {
+		sum += choose
+		choose *= float64(width-i) / float64(i+1)
+	}
+	return sum
+}
+
+// probes appends the values in at most k bits from the query's that a fingerprint has.
+func (b *band) probes(probes []probe, q []uint64, k int) []probe {
+	v := b.value(q)
+	for ones := 0; ones <= min(k, b.width); ones++ {
+		// All numbers with so many ones, in order: Knuth, The Art of Computer Programming 4A, 7.1.3 (Gosper).
+		for flip := uint64(1)<<ones - 1; flip < 1<<b.width; {
+			at := v ^ uint32(flip)
+			if p := (probe{b.first[at], b.first[at+1]}); p.from < p.to {
+				probes = append(probes, p)
+			}
+			if ones == 0 {
+				break
+			}
+			low := flip & -flip
+			up := flip + low
+			flip = up | (flip^up)>>(2+bits.TrailingZeros64(low))
+		}
+	}
+	return probes
+}
+
+// gather copies the slots of probes together: the loop after it then waits for many fingerprints at once.
+func gather(slots, all []uint32, probes []probe) []uint32 {
+	for _, p := range probes {
+		slots = append(slots, all[p.from:p.to]...)
+	}
+	return slots
+}
+
+func (t *table) verify256(ids []int64, b int, slots []uint32, flips []int, q [4]uint64, radius int) []int64 {
+	q0, q1, q2, q3 := q[0], q[1], q[2], q[3]
+	codes := t.codes
+	for _, slot := range slots {
+		c := codes[4*int(slot):][:4:4]
+		if bits.OnesCount64(c[0]^q0)+bits.OnesCount64(c[1]^q1)+bits.OnesCount64(c[2]^q2)+bits.OnesCount64(c[3]^q3) <= radius {
+			ids = t.hit(ids, b, int(slot), flips, []uint64{c[0] ^ q0, c[1] ^ q1, c[2] ^ q2, c[3] ^ q3})
+		}
+	}
+	return ids
+}
+
+func (t *table) verify64(ids []int64, b int, probes []probe, flips []int, q uint64, radius int) []int64 {
+	for _, p := range probes {
+		codes := t.bands[b].codes[p.from:p.to]
+		for i := 0; ; i++ {
+			if i += first64(codes[i:], q, radius); i >= len(codes) {
+				break
+			}
+			ids = t.hit(ids, b, int(t.bands[b].slots[int(p.from)+i]), flips, []uint64{codes[i] ^ q})
+		}
+	}
+	return ids
+}
+
+// hit appends the id of a fingerprint that differs from the query in the bits of diff, unless it was deleted or an earlier band
+// has found it.
+func (t *table) hit(ids []int64, b, slot int, flips []int, diff []uint64) []int64 {
+	for i := range b {
+		if bits.OnesCount32(t.bands[i].value(diff)) <= flips[i] {
+			return ids
+		}
+	}
+	if !t.alive(slot) {
+		return ids
+	}
+	return append(ids, t.ids[slot])
+}
+
+// A source is what is merged: the list, and the slots in the order of their ids.
+type source struct {
+	*list
+	order []int32 // nil: as they are
+	n     int
+}
+
+func (t *table) sorted() source { return source{list: &t.list, n: len(t.ids)} }
+
+func (t *tail) sorted() source { return sorted(&t.list, int(t.n.Load())) }
+
+func sorted(l *list, n int) source {
+	order := make([]int32, n)
+	for i := range order {
+		order[i] = int32(i)
+	}
+	slices.SortStableFunc(order, func(a, b int32) int { return cmp.Compare(l.ids[a], l.ids[b]) })
+	return source{list: l, order: order, n: n}
+}
+
+// merge makes a table of what is not deleted, nil of nothing.
+func merge(words int, sources []source) *table {
+	n := 0
+	for _, s := range sources {
+		n += s.n - int(s.gone.Load()) // more may die meanwhile
+	}
+	ids, codes := make([]int64, 0, n), make([]uint64, 0, n*words)
+	at := make([]int, len(sources))
+	slot := func(i int) int {
+		if o := sources[i].order; o != nil {
+			return int(o[at[i]])
+		}
+		return at[i]
+	}
+	for {
+		from := -1
+		var id int64
+		for i, s := range sources {
+			for at[i] < s.n && !s.alive(slot(i)) {
+				at[i]++
+			}
+			if at[i] < s.n {
+				if d := s.ids[slot(i)]; from < 0 || d < id {
+					from, id = i, d
+				}
+			}
+		}
+		if from < 0 {
+			break
+		}
+		k := slot(from)
+		ids = append(ids, id)
+		codes = append(codes, sources[from].codes[k*words:k*words+words]...)
+		at[from]++
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	return newTable(words, ids, codes)
+}
