@@ -33,9 +33,10 @@ func (x *Index) Apply(ctx context.Context, seq int64, put []search.Doc, del []st
 	if err := x.apply(ctx, seq, put, del); err != nil {
 		return fmt.Errorf("change search index: %w", damaged(err))
 	}
-	// It is committed: if memory cannot follow now, the next scan makes it.
+	// It is committed: if memory cannot follow now, the next search makes it.
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	defer x.settle()
 	_ = x.follow(context.WithoutCancel(ctx))
 	return nil
 }

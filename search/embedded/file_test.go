@@ -124,7 +124,7 @@ func TestProcessFarBehindReadsEverythingAgain(t *testing.T) {
 	if got := near(t, b, 64); !slices.Equal(got, []string{"1"}) {
 		t.Errorf("near: %v", got)
 	}
-	if n := len(b.mem[class{"a", search.KindPost, 8}].docs); n != 1 {
+	if n := b.mem[class{"a", search.KindPost, 8}].Len(); n != 1 {
 		t.Errorf("%d prints in memory, want 1", n)
 	}
 }

@@ -6,9 +6,9 @@
 // row numbers are made of the documents' times: read backwards they give the newest
 // first, however late an old post arrives, and a page costs what it holds.
 //
-// Fingerprints are scanned, all of them: exact, and under a millisecond a million.
-// Memory follows the file by the number of its last change, looked at before each
-// scan, so several processes may open one file.
+// Fingerprints are found by their bands, or read through where that is cheaper:
+// exactly either way, see package hamming. Memory follows the file by the number of
+// its last change, looked at before each search, so several processes may open one file.
 //
 // Local features are kept by word in segments, files beside the index that are mapped
 // and never changed; those that came last are in the file itself until they are worth
@@ -59,12 +59,15 @@ type Index struct {
 	stmt  statements
 
 	sealAt int64 // how many pictures are worth a segment
+
+	settling bool
+	work     sync.WaitGroup // of settle
 }
 
 var _ search.Index = (*Index)(nil)
 
 // Open opens the index in the file at path, and makes one where there is none. The
-// fingerprints are read into memory: 16 bytes for one of 64 bits, 40 for one of 256.
+// fingerprints are read into memory: about 65 bytes for one of 64 bits, 115 for one of 256.
 // The segments lie beside it, named after it; the index may be renamed within its folder.
 func Open(ctx context.Context, path string) (*Index, error) {
 	return openSealing(ctx, path, 4096)
@@ -349,6 +352,7 @@ func (x *Index) Check(ctx context.Context) error {
 
 // Close closes the file.
 func (x *Index) Close() error {
+	x.work.Wait()
 	errs := []error{x.votes.close()}
 	for _, db := range []*sql.DB{x.read, x.write} { // the writer last: it then clears the log away
 		if db != nil {

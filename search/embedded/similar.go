@@ -3,17 +3,17 @@ package embedded
 import (
 	"context"
 	"database/sql"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"math/bits"
+	"maps"
 	"slices"
 
 	"xunqin/search"
+	"xunqin/search/hamming"
 )
 
-// Similar scans the fingerprints of the method of f, then reads the documents
-// within the radius from the file, in one state of both.
+// Similar looks among the fingerprints in memory, then reads the documents within
+// the radius from the file, in one state of both.
 func (x *Index) Similar(ctx context.Context, f search.Fingerprint, radius int, kinds ...string) ([]search.Hit, error) {
 	err := f.Check()
 	if err == nil && radius < 0 {
@@ -44,6 +44,7 @@ func (x *Index) current(ctx context.Context, answer func(tx *sql.Tx) error) erro
 	// should the other one write again, then after this search began.
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	defer x.settle()
 	for behind {
 		if err := x.follow(ctx); err != nil {
 			return err
@@ -155,7 +156,7 @@ func (x *Index) followOnce(ctx context.Context) error {
 		return nil
 	case x.gen < 0 || kept > x.gen+1:
 		mem := make(memory)
-		if err := mem.load(ctx, tx, `true`); err != nil {
+		if err := mem.load(ctx, tx); err != nil {
 			return err
 		}
 		x.mem = mem
@@ -174,7 +175,7 @@ func (x *Index) followOnce(ctx context.Context) error {
 		}
 		x.mem.drop(gone)
 		for _, doc := range docs {
-			if err := x.mem.load(ctx, tx, `doc = $1`, doc); err != nil {
+			if err := x.mem.follow(ctx, tx, doc); err != nil {
 				return err
 			}
 		}
@@ -185,13 +186,12 @@ func (x *Index) followOnce(ctx context.Context) error {
 
 // changed gives the documents whose prints or features changed after gen, and those among
 // them that may be in memory already.
-func changed(ctx context.Context, tx *sql.Tx, gen int64) (docs []int64, gone map[int64]bool, err error) {
+func changed(ctx context.Context, tx *sql.Tx, gen int64) (docs []int64, gone []int64, err error) {
 	rows, err := tx.QueryContext(ctx, `SELECT doc, min(fresh) FROM changes WHERE gen > $1 GROUP BY doc`, gen)
 	if err != nil {
 		return nil, nil, err
 	}
 	defer rows.Close()
-	gone = make(map[int64]bool)
 	for rows.Next() {
 		var doc int64
 		var fresh bool
@@ -200,119 +200,118 @@ func changed(ctx context.Context, tx *sql.Tx, gen int64) (docs []int64, gone map
 		}
 		docs = append(docs, doc)
 		if !fresh {
-			gone[doc] = true
+			gone = append(gone, doc)
 		}
 	}
 	return docs, gone, rows.Err()
 }
 
-// memory holds the fingerprints that can be compared with each other together.
-type memory map[class]*bucket
+// memory holds the fingerprints that can be compared with each other together, by the rows of their documents.
+type memory map[class]*hamming.Set
 
 type class struct {
 	algo, kind string
 	size       int // bytes
 }
 
-type bucket struct {
-	words []uint64 // one or four a fingerprint
-	docs  []int64  // one a fingerprint: the row of its document
-}
-
-func (m memory) load(ctx context.Context, tx *sql.Tx, where string, args ...any) error {
+// read calls add with each fingerprint.
+func (m memory) read(ctx context.Context, tx *sql.Tx, add func(c class, doc int64, bits []byte), where string, args ...any) error {
 	rows, err := tx.QueryContext(ctx, `SELECT doc, kind, algo, bits FROM prints WHERE `+where, args...)
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
 	var doc int64
+	var kind, algo, b sql.RawBytes
 	var c class
-	var b sql.RawBytes
 	for rows.Next() {
-		if err := rows.Scan(&doc, &c.kind, &c.algo, &b); err != nil {
+		if err := rows.Scan(&doc, &kind, &algo, &b); err != nil {
 			return err
 		}
-		c.size = len(b)
-		if m[c] == nil {
-			m[c] = new(bucket)
+		if string(kind) != c.kind || string(algo) != c.algo || len(b) != c.size { // mostly they are those of the row before
+			c = class{algo: string(algo), kind: string(kind), size: len(b)}
 		}
-		m[c].docs = append(m[c].docs, doc)
-		m[c].words = appendWords(m[c].words, b)
+		add(c, doc, b)
 	}
 	return rows.Err()
 }
 
-func appendWords(words []uint64, b []byte) []uint64 {
-	for ; len(b) >= 8; b = b[8:] {
-		words = append(words, binary.BigEndian.Uint64(b))
+// load reads all fingerprints, which the file has in the order of documents.
+func (m memory) load(ctx context.Context, tx *sql.Tx) error {
+	type prints struct {
+		docs  []int64
+		words []uint64
 	}
-	return words
+	all := make(map[class]*prints)
+	var c class
+	var p *prints
+	err := m.read(ctx, tx, func(of class, doc int64, bits []byte) {
+		if p == nil || of != c {
+			c = of
+			if p = all[c]; p == nil {
+				p = new(prints)
+				all[c] = p
+			}
+		}
+		p.docs = append(p.docs, doc)
+		p.words = hamming.AppendWords(p.words, bits)
+	}, `true`)
+	if err != nil {
+		return err
+	}
+	for c, p := range all {
+		delete(all, c) // the next one needs memory
+		// What slices grow by is up to a quarter of them.
+		m[c] = hamming.Of(c.size, append(make([]int64, 0, len(p.docs)), p.docs...), append(make([]uint64, 0, len(p.words)), p.words...))
+	}
+	return nil
 }
 
-// drop forgets the fingerprints of documents, moving the last one into each gap.
-func (m memory) drop(gone map[int64]bool) {
-	if len(gone) == 0 {
+// follow adds the fingerprints of a document.
+func (m memory) follow(ctx context.Context, tx *sql.Tx, doc int64) error {
+	return m.read(ctx, tx, func(c class, doc int64, bits []byte) {
+		if m[c] == nil {
+			m[c] = hamming.New(c.size)
+		}
+		m[c].Add(doc, bits)
+	}, `doc = $1`, doc)
+}
+
+// drop forgets the fingerprints of documents.
+func (m memory) drop(docs []int64) {
+	if len(docs) == 0 {
 		return
 	}
-	for c, b := range m {
-		n := c.size / 8
-		for i := 0; i < len(b.docs); {
-			if !gone[b.docs[i]] {
-				i++
-				continue
-			}
-			last := len(b.docs) - 1
-			b.docs[i] = b.docs[last]
-			copy(b.words[i*n:i*n+n], b.words[last*n:])
-			b.docs, b.words = b.docs[:last], b.words[:last*n]
-		}
+	for _, s := range m {
+		s.Delete(docs...)
 	}
 }
 
 // near gives the documents with a fingerprint within the radius, each once.
 func (m memory) near(f search.Fingerprint, radius int, kinds []string) []int64 {
 	var docs []int64
-	q := appendWords(nil, f.Bits)
-	for c, b := range m {
+	for c, s := range m {
 		if c.algo == f.Algo && c.size == len(f.Bits) && (len(kinds) == 0 || slices.Contains(kinds, c.kind)) {
-			docs = b.scan(docs, q, radius)
+			docs = s.Near(docs, f.Bits, radius)
 		}
 	}
 	return distinct(docs)
 }
 
-// scan adds the documents within the radius to docs.
-func (b *bucket) scan(docs []int64, q []uint64, radius int) []int64 {
-	first := func(words []uint64) int { return first64(words, q[0], radius) }
-	if len(q) == 4 {
-		first = func(words []uint64) int { return first256(words, [4]uint64(q), radius) }
+// settle makes searches fast again after many changes, meanwhile and not at once. One at a time is enough: what
+// came while it was busy, the one after the next change finds. The caller holds the lock.
+func (x *Index) settle() {
+	if x.settling {
+		return
 	}
-	for i := 0; ; i++ {
-		if i += first(b.words[i*len(q):]); i >= len(b.docs) {
-			return docs
+	x.settling = true
+	sets := slices.Collect(maps.Values(x.mem))
+	x.work.Go(func() {
+		for _, s := range sets {
+			s.Settle()
 		}
-		docs = append(docs, b.docs[i])
-	}
-}
-
-// first64 is the index of the first fingerprint within the radius, or their
-// number. In loops as small as this one and the next everything stays in registers.
-func first64(words []uint64, q uint64, radius int) int {
-	for i, w := range words {
-		if bits.OnesCount64(w^q) <= radius {
-			return i
-		}
-	}
-	return len(words)
-}
-
-func first256(words []uint64, q [4]uint64, radius int) int {
-	i := 0
-	for q0, q1, q2, q3 := q[0], q[1], q[2], q[3]; len(words) >= 4; words = words[4:] {
-		if bits.OnesCount64(words[0]^q0)+bits.OnesCount64(words[1]^q1)+bits.OnesCount64(words[2]^q2)+bits.OnesCount64(words[3]^q3) <= radius {
-			return i
-		}
-		i++
-	}
-	return i
+		x.mu.Lock()
+		defer x.mu.Unlock()
+		x.settling = false
+	})
 }

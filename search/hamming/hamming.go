@@ -24,6 +24,7 @@ import (
 // at the same time; Near waits for none of them.
 type Set struct {
 	words int // a fingerprint: 1 or 4
+	most  int // in the tail
 	parts atomic.Pointer[parts]
 
 	scratch sync.Pool // of *scratch
@@ -45,13 +46,15 @@ func New(bytes int) *Set { return Of(bytes, nil, nil) }
 
 // Of makes a set of fingerprints at once: ids[i] has its words, one or four, at codes[i*words]. It is fastest if ids ascend,
 // and it keeps both slices. Ten million take a second or so for each core.
-func Of(bytes int, ids []int64, codes []uint64) *Set {
+func Of(bytes int, ids []int64, codes []uint64) *Set { return of(bytes, tailSize, ids, codes) }
+
+func of(bytes, most int, ids []int64, codes []uint64) *Set {
 	if bytes != 8 && bytes != 32 || len(codes) != len(ids)*bytes/8 {
 		panic(fmt.Sprintf("hamming: %d words are not %d fingerprints of %d bytes", len(codes), len(ids), bytes))
 	}
-	s := &Set{words: bytes / 8}
+	s := &Set{words: bytes / 8, most: most}
 	s.scratch.New = func() any { return new(scratch) }
-	p := &parts{tail: newTail(s.words)}
+	p := &parts{tail: newTail(s.words, s.most)}
 	switch {
 	case len(ids) == 0:
 	case slices.IsSorted(ids):
@@ -124,7 +127,7 @@ func (s *Set) Add(id int64, code []byte) {
 	defer s.write.Unlock()
 	p := s.parts.Load()
 	if p.tail.full() {
-		p = &parts{tables: p.tables, tail: newTail(s.words)}
+		p = &parts{tables: p.tables, tail: newTail(s.words, s.most)}
 		if t := merge(s.words, []source{s.parts.Load().tail.sorted()}); t != nil {
 			p.tables = append(slices.Clip(p.tables), t)
 		}

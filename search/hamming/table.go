@@ -72,6 +72,7 @@ func first256(words []uint64, q [4]uint64, radius int) int {
 // A tail takes what is added.
 type tail struct {
 	list
+	most int
 	n    atomic.Int64 // those before are written, and never again
 	last map[int64]int32
 	prev []int32 // the slot before of the same id, or -1
@@ -80,17 +81,17 @@ type tail struct {
 // tailSize is read through in the time of a few hundred look-ups.
 const tailSize = 16 << 10
 
-func newTail(words int) *tail {
-	return &tail{list: list{words: words}, last: make(map[int64]int32)}
+func newTail(words, most int) *tail {
+	return &tail{list: list{words: words}, most: most, last: make(map[int64]int32)}
 }
 
-func (t *tail) full() bool  { return t.n.Load() == tailSize }
+func (t *tail) full() bool  { return int(t.n.Load()) >= t.most }
 func (t *tail) living() int { return int(t.n.Load() - t.gone.Load()) }
 
 func (t *tail) add(id int64, code []uint64) {
 	n := int(t.n.Load())
 	if t.ids == nil { // no memory for a set that stays empty
-		t.ids, t.codes, t.dead = make([]int64, tailSize), make([]uint64, tailSize*t.words), make([]uint64, tailSize/64)
+		t.ids, t.codes, t.dead = make([]int64, t.most), make([]uint64, t.most*t.words), make([]uint64, (t.most+63)/64)
 	}
 	t.ids[n] = id
 	copy(t.codes[n*t.words:], code)
