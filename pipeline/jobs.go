@@ -19,6 +19,7 @@ import (
 	"github.com/riverqueue/river/rivertype"
 
 	"xunqin/pipeline/record"
+	"xunqin/search"
 )
 
 // The kinds of job. Each names a row, or finds its rows; everything else is read when the job runs.
@@ -52,6 +53,9 @@ var (
 	patience = map[string]time.Duration{"crawl": 5 * time.Minute, "gather": 5 * time.Minute, "relate": 2 * time.Minute, "notify": 2 * time.Minute, "reread": 2 * time.Minute, "pair": 10 * time.Minute, "compare": 10 * time.Minute}
 	tries    = map[string]int{"crawl": 3, "gather": 7, "relate": 10, "notify": 14, "reread": 10, "pair": 10, "compare": 25}
 )
+
+// indexPause is how long jobs wait for an index that does not answer.
+const indexPause = 10 * time.Second
 
 const (
 	beatEvery = 15 * time.Second
@@ -103,6 +107,8 @@ func (w *step[A]) Work(ctx context.Context, j *river.Job[A]) error {
 		return river.JobCancel(c.error)
 	case errors.As(err, &l):
 		return river.JobSnooze(l.wait)
+	case errors.Is(err, search.ErrUnavailable):
+		return river.JobSnooze(indexPause) // however long it takes, that is no fault of the job
 	case err != nil && errors.Is(ctx.Err(), context.Canceled):
 		return river.JobSnooze(0) // the process ends; that is no fault of the job
 	}

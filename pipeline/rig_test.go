@@ -5,7 +5,6 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"image"
 	"image/color"
@@ -32,6 +31,7 @@ import (
 	"xunqin/pipeline/record"
 	"xunqin/pipeline/record/policy"
 	"xunqin/pipeline/record/recordtest"
+	"xunqin/search"
 	"xunqin/search/embedded"
 )
 
@@ -69,6 +69,25 @@ func each(t *testing.T, test func(t *testing.T, r *rig)) {
 
 func newRig(t *testing.T, s *record.Store) *rig {
 	t.Helper()
+	return newRigOver(t, s, openEmbedded)
+}
+
+func openEmbedded(t *testing.T) search.Index {
+	t.Helper()
+	x, err := embedded.Open(t.Context(), filepath.Join(t.TempDir(), "index.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := x.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return x
+}
+
+func newRigOver(t *testing.T, s *record.Store, open func(t *testing.T) search.Index) *rig {
+	t.Helper()
 	r := &rig{site: newSite(t), dir: t.TempDir(), leads: make(chan record.Lead, 100), clock: &clock{}}
 	s.Now = r.clock.now
 	keys, err := blob.CreateKeys(filepath.Join(r.dir, "keys"))
@@ -79,10 +98,7 @@ func newRig(t *testing.T, s *record.Store) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	index, err := embedded.Open(t.Context(), filepath.Join(r.dir, "index.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	index := open(t)
 	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
 	u, err := url.Parse(r.site.URL)
 	if err != nil {
@@ -105,7 +121,7 @@ func newRig(t *testing.T, s *record.Store) *rig {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := errors.Join(index.Close(), keys.Close()); err != nil {
+		if err := keys.Close(); err != nil {
 			t.Error(err)
 		}
 	})

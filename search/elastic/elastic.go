@@ -50,6 +50,8 @@ var (
 	ErrNewer     = errors.New("search index was written by a newer version of the program")
 	ErrOutdated  = errors.New("search index was written under other rules")
 	ErrMissing   = errors.New("search index is gone")
+	ErrOwner     = errors.New("search index is of another record")
+	ErrConfig    = errors.New("settings that cannot be")
 )
 
 // Config says where an index is.
@@ -62,6 +64,7 @@ type Config struct {
 	Index    string // alias, and beginning of the names of indices; "xunqin" if empty
 	Shards   int    // of an index that is made; 1 if zero. With one, an Apply is seen in one instant
 	Replicas int    // of an index that is made
+	Owner    string // whose index it is; another's of this name is not touched
 
 	// Transport carries requests; if nil, one of its own.
 	Transport *http.Transport
@@ -70,17 +73,20 @@ type Config struct {
 var indexName = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,99}$`)
 
 func (c Config) check() error {
+	wrong := ""
 	switch {
 	case len(c.Hosts) == 0:
-		return errors.New("no host of Elasticsearch")
+		wrong = "no host is given"
 	case !indexName.MatchString(c.Index):
-		return fmt.Errorf("no index can be named %.100q", c.Index)
+		wrong = fmt.Sprintf("no index can be named %.100q", c.Index)
 	case c.APIKey != "" && c.User != "":
-		return errors.New("both a key and a user for Elasticsearch")
-	case c.Shards < 0 || c.Replicas < 0:
-		return fmt.Errorf("an index of %d shards and %d replicas", c.Shards, c.Replicas)
+		wrong = "both a key and a user are given"
+	case c.Shards < 0 || c.Replicas < 0 || c.Shards > 1000 || c.Replicas > 1000:
+		wrong = fmt.Sprintf("%d shards and %d replicas", c.Shards, c.Replicas)
+	default:
+		return nil
 	}
-	return nil
+	return fmt.Errorf("%s: %w", wrong, ErrConfig)
 }
 
 // An Index is a search.Index in Elasticsearch.
@@ -143,10 +149,10 @@ func connect(cfg Config) (*Index, error) {
 	for _, h := range cfg.Hosts {
 		u, err := url.Parse(h)
 		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil {
-			return nil, errors.New("host of Elasticsearch is no address such as https://search.example:9200")
+			return nil, fmt.Errorf("a host is no address such as https://search.example:9200: %w", ErrConfig)
 		}
 		if u.Scheme == "http" && cfg.User+cfg.APIKey != "" && !loopback(u.Hostname()) {
-			return nil, errors.New("a password or key for Elasticsearch would go over the network as plain text: https is needed")
+			return nil, fmt.Errorf("a password or key would go over the network as plain text, https is needed: %w", ErrConfig)
 		}
 		hosts = append(hosts, u)
 	}
@@ -164,7 +170,7 @@ func connect(cfg Config) (*Index, error) {
 	if cfg.CAFile != "" {
 		pem, err := os.ReadFile(cfg.CAFile)
 		if err != nil {
-			return nil, fmt.Errorf("certificates for Elasticsearch: %w", err)
+			return nil, fmt.Errorf("certificates of Elasticsearch: %w", err)
 		}
 		if x.http.TLSClientConfig == nil {
 			x.http.TLSClientConfig = clientTLS()

@@ -44,7 +44,7 @@ func (c Config) mapping() object {
 		}},
 		"mappings": object{
 			"dynamic": "strict",
-			"_meta":   object{"application": "xunqin", "format": format, "analyser": search.Analyser()},
+			"_meta":   object{"application": "xunqin", "format": format, "analyser": search.Analyser(), "owner": c.Owner},
 			"properties": object{
 				"seq": object{"type": "long", "index": false}, // of the mark alone
 
@@ -140,8 +140,8 @@ func (x *Index) look(ctx context.Context) (string, error) {
 	var indices map[string]struct {
 		Mappings struct {
 			Meta struct {
-				Application, Analyser string
-				Format                int
+				Application, Analyser, Owner string
+				Format                       int
 			} `json:"_meta"`
 			Properties struct {
 				Prints, Ballot struct{ Properties map[string]any }
@@ -158,6 +158,8 @@ func (x *Index) look(ctx context.Context) (string, error) {
 		switch meta := i.Mappings.Meta; {
 		case meta.Application != "xunqin":
 			return "", ErrForeign
+		case meta.Owner != x.cfg.Owner:
+			return "", ErrOwner
 		case meta.Format > format:
 			return "", ErrNewer
 		case meta.Format < format || meta.Analyser != search.Analyser():
@@ -301,7 +303,7 @@ func (x *Index) tidy(ctx context.Context) error {
 	}
 	var indices map[string]struct {
 		Mappings struct {
-			Meta struct{ Application string } `json:"_meta"`
+			Meta struct{ Application, Owner string } `json:"_meta"`
 		}
 	}
 	if _, err := x.do(ctx, esapi.IndicesGetMappingRequest{Index: []string{x.cfg.Index + "-*"}}, &indices); err != nil {
@@ -309,7 +311,7 @@ func (x *Index) tidy(ctx context.Context) error {
 	}
 	for name, i := range indices {
 		rest := strings.TrimPrefix(name, x.cfg.Index+"-")
-		if i.Mappings.Meta.Application != "xunqin" || slices.Contains(current, name) || strings.Contains(rest, "-") {
+		if i.Mappings.Meta.Application != "xunqin" || i.Mappings.Meta.Owner != x.cfg.Owner || slices.Contains(current, name) || strings.Contains(rest, "-") {
 			continue
 		}
 		if _, err := x.do(ctx, esapi.IndicesDeleteRequest{Index: []string{name}}, nil); err != nil && !errors.Is(err, ErrMissing) {

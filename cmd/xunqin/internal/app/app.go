@@ -25,7 +25,6 @@ import (
 	"xunqin/pipeline/record"
 	"xunqin/pipeline/record/policy"
 	"xunqin/search"
-	"xunqin/search/embedded"
 )
 
 // Version is the program's version, part of the user agent.
@@ -182,36 +181,6 @@ func (a *App) matchKeys() error {
 	}
 	if strings.TrimSpace(string(b)) != own {
 		return &Trouble{Code: "keys-other", Detail: a.Options.Keys, Err: blob.ErrWrongKey}
-	}
-	return nil
-}
-
-// openIndex opens the index; one that is damaged or of other rules is thrown away, and following the record builds it anew.
-func (a *App) openIndex(ctx context.Context) error {
-	path := filepath.Join(a.Options.Data, "index.db")
-	x, err := embedded.Open(ctx, path)
-	if errors.Is(err, embedded.ErrCorrupt) || errors.Is(err, embedded.ErrOutdated) {
-		a.Log.Warn("the index is built anew", "why", err)
-		for _, f := range []string{path, path + "-wal", path + "-shm"} {
-			if err := os.Remove(f); err != nil && !errors.Is(err, os.ErrNotExist) {
-				return fmt.Errorf("index: %w", err)
-			}
-		}
-		x, err = embedded.Open(ctx, path)
-	}
-	if err != nil {
-		return err
-	}
-	a.Index = search.NewSwitch(x)
-	a.close = append(a.close, a.Index.Close)
-	info, err := x.Info(ctx)
-	if err != nil {
-		return err
-	}
-	if last, err := a.Records.LastChange(ctx, nil); err != nil {
-		return err
-	} else if info.Seq > last {
-		return &Trouble{Code: "index-other", Detail: path}
 	}
 	return nil
 }

@@ -21,6 +21,16 @@ type Options struct {
 	AllowCIDRs []string `name:"allow-cidrs" help:"Address ranges the program may connect to although they are not public." env:"XUNQIN_ALLOW_CIDRS" placeholder:"CIDR"`
 	AllowPorts []uint16 `help:"Ports beside 80 and 443 the program may connect to." env:"XUNQIN_ALLOW_PORTS" placeholder:"PORT"`
 
+	Index               string   `help:"Engine of the index: embedded, a file in the data folder; or elastic, Elasticsearch 8.15 or newer." default:"embedded" enum:"embedded,elastic" env:"XUNQIN_INDEX"`
+	ElasticHost         []string `help:"Address of Elasticsearch; several are asked in turn." env:"XUNQIN_ELASTIC_HOST" placeholder:"URL"`
+	ElasticUser         string   `help:"User name at Elasticsearch." env:"XUNQIN_ELASTIC_USER"`
+	ElasticPasswordFile string   `help:"File that holds the password at Elasticsearch." env:"XUNQIN_ELASTIC_PASSWORD_FILE" type:"path"`
+	ElasticAPIKeyFile   string   `name:"elastic-api-key-file" help:"File that holds an API key of Elasticsearch, in place of user and password." env:"XUNQIN_ELASTIC_API_KEY_FILE" type:"path"`
+	ElasticCA           string   `name:"elastic-ca" help:"File with the certificates that sign those of Elasticsearch, in PEM." env:"XUNQIN_ELASTIC_CA" type:"path"`
+	ElasticIndex        string   `help:"Name of the index at Elasticsearch." default:"xunqin" env:"XUNQIN_ELASTIC_INDEX" placeholder:"NAME"`
+	ElasticShards       int      `help:"Shards of an index that is made." default:"1" env:"XUNQIN_ELASTIC_SHARDS"`
+	ElasticReplicas     int      `help:"Copies of each shard of an index that is made." default:"0" env:"XUNQIN_ELASTIC_REPLICAS"`
+
 	MailHost         string `help:"SMTP server for alerts, host:port." env:"XUNQIN_MAIL_HOST" placeholder:"HOST:PORT"`
 	MailFrom         string `help:"Sender's address of alerts." env:"XUNQIN_MAIL_FROM"`
 	MailUser         string `help:"User name at the SMTP server." env:"XUNQIN_MAIL_USER"`
@@ -60,7 +70,7 @@ func (o Options) check() error {
 
 // Trouble is an error about settings or folders that whoever runs the program can mend.
 type Trouble struct {
-	Code   string // a machine word: range, keys-inside, keys-lost, keys-other, index-other, not-empty, no-backup, no-record, postgres
+	Code   string // a machine word: range, keys-inside, keys-lost, keys-other, index-other, elastic-..., not-empty, no-backup, no-record, postgres
 	Detail string // what it is about
 	Err    error
 }

@@ -27,8 +27,6 @@ import (
 	"xunqin/crawler/guard"
 	"xunqin/pipeline"
 	"xunqin/pipeline/record"
-	"xunqin/search"
-	"xunqin/search/embedded"
 )
 
 // ServeOptions are the settings of the desk alone.
@@ -250,45 +248,6 @@ func (a *App) WorkUntil(ctx context.Context, done func() (bool, error)) error {
 	return g.Wait()
 }
 
-// Reindex builds a new index beside the old one and switches to it when it is whole; searches go on with the old one until then.
-func (a *App) Reindex(ctx context.Context, progress func(int)) (search.Info, error) {
-	path := filepath.Join(a.Options.Data, "index.db")
-	next := path + ".new"
-	for _, f := range []string{next, next + "-wal", next + "-shm"} {
-		if err := os.Remove(f); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return search.Info{}, fmt.Errorf("reindex: %w", err)
-		}
-	}
-	fresh, err := embedded.Open(ctx, next)
-	if err != nil {
-		return search.Info{}, err
-	}
-	if err := a.Pipeline.Rebuild(ctx, fresh, progress); err != nil {
-		return search.Info{}, errors.Join(err, fresh.Close())
-	}
-	if err := fresh.Close(); err != nil {
-		return search.Info{}, err
-	}
-	err = a.Index.Swap(func() (search.Index, error) {
-		for _, f := range []string{path + "-wal", path + "-shm"} {
-			if err := os.Remove(f); err != nil && !errors.Is(err, os.ErrNotExist) {
-				return nil, fmt.Errorf("reindex: %w", err)
-			}
-		}
-		if err := os.Rename(next, path); err != nil {
-			return nil, fmt.Errorf("reindex: %w", err)
-		}
-		return embedded.Open(ctx, path)
-	})
-	if err != nil {
-		return search.Info{}, err
-	}
-	if err := a.Pipeline.Follow(ctx); err != nil {
-		return search.Info{}, err
-	}
-	return a.Index.Info(ctx)
-}
-
 // Finding is one line of the doctor's account.
 type Finding struct {
 	Check  string `json:"check"`
@@ -317,12 +276,17 @@ func (a *App) Doctor(ctx context.Context) ([]Finding, error) {
 		backup = st.ModTime()
 	}
 	keys := a.Keys.Check(ctx)
+	index, indexErr := a.Index.Info(ctx)
+	if indexErr != nil {
+		index.Engine = indexErr.Error()
+	}
 	list := []Finding{
 		{Check: "contact", OK: a.Options.Contact != "", Detail: a.Options.Contact},
 		{Check: "https", OK: strings.HasPrefix(a.Options.BaseURL, "https://"), Detail: a.Options.BaseURL},
 		{Check: "mail", OK: a.Options.MailHost != "" && a.Options.MailFrom != "", Detail: a.Options.MailHost},
 		{Check: "backup", OK: !backup.IsZero() && a.Now().Sub(backup) < 7*24*time.Hour, Detail: day(backup)},
 		{Check: "keys", OK: keys == nil, Detail: text(keys)},
+		{Check: "index", OK: indexErr == nil, Detail: index.Engine},
 		{Check: "admins", OK: admins >= 2, Detail: fmt.Sprint(admins)},
 		{Check: "reviewers", OK: reviewers >= 2, Detail: fmt.Sprint(reviewers)},
 		{Check: "second-factor", OK: a.SecondFactor},

@@ -13,6 +13,7 @@ import (
 
 	"xunqin/cmd/xunqin/internal/app"
 	"xunqin/pipeline/record"
+	"xunqin/search"
 )
 
 type serveCmd struct {
@@ -77,7 +78,7 @@ func boundMemory(ctx context.Context, a *app.App) error {
 		return nil
 	}
 	info, err := a.Index.Info(ctx)
-	if err != nil {
+	if err != nil && !errors.Is(err, search.ErrUnavailable) {
 		return err
 	}
 	debug.SetMemoryLimit(memory + 64*info.Prints)

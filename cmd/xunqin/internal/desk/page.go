@@ -19,6 +19,7 @@ import (
 	"xunqin/cmd/xunqin/internal/auth"
 	"xunqin/cmd/xunqin/internal/locale"
 	"xunqin/pipeline/record"
+	"xunqin/search"
 )
 
 // Page is one request being answered, and who asks.
@@ -285,6 +286,9 @@ func (p *Page) fail(err error) {
 		problem = &Problem{Status: http.StatusTooManyRequests, Key: "wait", Args: []any{"n", p.minutesTo(wait.Until)}}
 	case errors.Is(err, auth.ErrBusy):
 		problem = &Problem{Status: http.StatusServiceUnavailable, Key: "busy"}
+	case errors.Is(err, search.ErrUnavailable):
+		p.s.Log.WarnContext(p.Context(), "no answer from the index", "route", p.route.Pattern, "error", err)
+		problem = &Problem{Status: http.StatusServiceUnavailable, Key: "index"}
 	case errors.As(err, &large):
 		problem = &Problem{Status: http.StatusRequestEntityTooLarge, Key: "large"}
 	default:

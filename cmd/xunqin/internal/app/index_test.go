@@ -1,0 +1,107 @@
+package app
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"xunqin/search"
+	"xunqin/search/elastic/elastictest"
+)
+
+// over gives the settings of an office whose index is in Elasticsearch, under a name of its own.
+func over(t *testing.T, o Options, hosts ...string) Options {
+	t.Helper()
+	cfg := elastictest.Config(t)
+	if len(hosts) == 0 {
+		hosts = cfg.Hosts
+	}
+	o.Index, o.ElasticHost, o.ElasticIndex = Elastic, hosts, cfg.Index
+	return o
+}
+
+func TestTheIndexMovesToElasticsearchAndBack(t *testing.T) {
+	d := newOffice(t)
+	d.report(t, "林示例", 1)
+	d.post(t, "a", "天桥 男孩", 1)
+	d.post(t, "b", "别的", 2)
+	d.settle(t)
+	was, leads := query(t, d.App, `SELECT id FROM leads`), tables(t, d.App)["leads"]
+	file := d.Options
+	o := over(t, file)
+	for range 2 { // there, there again, and back
+		for _, o := range []Options{o, file} {
+			if err := d.Close(); err != nil {
+				t.Fatal(err)
+			}
+			d.App = openApp(t, o)
+			if err := d.Pipeline.Follow(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			for range 2 {
+				found, err := d.Pipeline.SearchWords(t.Context(), search.Text("天桥"), search.Page{})
+				if err != nil || found.Total != 1 || found.Behind != 0 {
+					t.Errorf("found %d, %d behind (%v)", found.Total, found.Behind, err)
+				}
+				seen := 0
+				info, err := d.Reindex(t.Context(), func(n int) { seen += n })
+				if err != nil || info.Docs != 3 || seen == 0 {
+					t.Errorf("reindexed: %+v, %d (%v)", info, seen, err)
+				}
+			}
+			if diff := cmp.Diff(leads, tables(t, d.App)["leads"]); diff != "" || len(was) == 0 {
+				t.Errorf("leads (-before +after):\n%s", diff)
+			}
+			findings, err := d.Doctor(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, f := range findings {
+				if want := map[string]string{Elastic: Elastic, "": Embedded}[o.Index]; f.Check == "index" && (!f.OK || f.Detail != want) {
+					t.Errorf("doctor: %+v, want %s", f, want)
+				}
+			}
+		}
+	}
+}
+
+func TestAnotherInstallationsIndexIsNotTaken(t *testing.T) {
+	d, e := newOffice(t), newOffice(t)
+	o := over(t, d.Options)
+	if err := errors.Join(d.Close(), e.Close()); err != nil {
+		t.Fatal(err)
+	}
+	d.App = openApp(t, o)
+	theirs := e.Options
+	theirs.Index, theirs.ElasticHost, theirs.ElasticIndex = o.Index, o.ElasticHost, o.ElasticIndex
+	a, err := New(t.Context(), theirs, d.Log)
+	var trouble *Trouble
+	if !errors.As(err, &trouble) || trouble.Code != "index-other" {
+		t.Errorf("opened: %v", err)
+	}
+	if err == nil {
+		t.Error(a.Close())
+	}
+}
+
+func TestTheProgramStartsWithoutItsIndex(t *testing.T) {
+	proxy := elastictest.NewProxy(t)
+	d := newOffice(t)
+	o := over(t, d.Options, proxy.URL)
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
+	proxy.Stop()
+	d.App = openApp(t, o)
+	d.post(t, "a", "天桥 男孩", 1)
+	if _, err := d.Pipeline.SearchWords(t.Context(), search.Text("天桥"), search.Page{}); !errors.Is(err, search.ErrUnavailable) {
+		t.Errorf("a search: %v", err)
+	}
+	proxy.Start()
+	d.settle(t)
+	found, err := d.Pipeline.SearchWords(t.Context(), search.Text("天桥"), search.Page{})
+	if err != nil || found.Total != 1 {
+		t.Errorf("found %d (%v)", found.Total, err)
+	}
+}
