@@ -120,20 +120,25 @@ func openApp(t *testing.T, o Options) *App {
 // post hands in a post, with the pictures of the seeds, and returns its id when all that follows is done.
 func (d *office) post(t *testing.T, native, text string, seeds ...uint64) string {
 	t.Helper()
-	ctx := t.Context()
+	d.accept(t, native, text, seeds...)
+	d.settle(t)
+	var id string
+	if err := d.Records.DB().QueryRowContext(t.Context(), `SELECT id FROM posts WHERE native_id=$1`, native).Scan(&id); err != nil {
+		t.Fatal(err)
+	}
+	return id
+}
+
+// accept hands in a post, and waits for nothing.
+func (d *office) accept(t *testing.T, native, text string, seeds ...uint64) {
+	t.Helper()
 	p := crawler.Post{NativeID: native, URL: d.site.URL + "/p/" + native, Text: text, AuthorID: "someone", At: time.Now().Add(-time.Hour)}
 	for _, s := range seeds {
 		p.Photos = append(p.Photos, crawler.PhotoURL{URL: fmt.Sprintf("%s/%d.jpg", d.site.URL, s)})
 	}
-	if err := d.Pipeline.Accept(ctx, d.source, "", crawler.Page{Posts: []crawler.Post{p}}); err != nil {
+	if err := d.Pipeline.Accept(t.Context(), d.source, "", crawler.Page{Posts: []crawler.Post{p}}); err != nil {
 		t.Fatal(err)
 	}
-	d.settle(t)
-	var id string
-	if err := d.Records.DB().QueryRowContext(ctx, `SELECT id FROM posts WHERE native_id=$1`, native).Scan(&id); err != nil {
-		t.Fatal(err)
-	}
-	return id
 }
 
 func (d *office) report(t *testing.T, name string, seeds ...uint64) string {

@@ -94,7 +94,7 @@ func TestTheProgramStartsWithoutItsIndex(t *testing.T) {
 	}
 	proxy.Stop()
 	d.App = openApp(t, o)
-	d.post(t, "a", "天桥 男孩", 1)
+	d.accept(t, "a", "天桥 男孩", 1)
 	if _, err := d.Pipeline.SearchWords(t.Context(), search.Text("天桥"), search.Page{}); !errors.Is(err, search.ErrUnavailable) {
 		t.Errorf("a search: %v", err)
 	}
