@@ -14,7 +14,7 @@ import (
 )
 
 type benchCmd struct {
-	Name        string   `arg:"" optional:"" enum:"all,accept,decode,intake,latency,hamming,match,growth,hashes,pairs" default:"all" help:"accept, decode, intake, latency or hamming; without a name all of them. match: how well edited photos are found, on a set with known answers. growth: the same at rising sizes of what is known. hashes: goimagehash of the files named on the input, a line each, for peers.py. pairs: how well invented documents of one child are brought together by what they say."`
+	Name        string   `arg:"" optional:"" enum:"all,accept,decode,intake,latency,hamming,match,growth,hashes,pairs,engines" default:"all" help:"accept, decode, intake, latency or hamming; without a name all of them. match: how well edited photos are found, on a set with known answers. growth: the same at rising sizes of what is known. hashes: goimagehash of the files named on the input, a line each, for peers.py. pairs: how well invented documents of one child are brought together by what they say. engines: the index in Elasticsearch beside the embedded one."`
 	Folders     []string `arg:"" optional:"" help:"Of match: more folders of distractors."`
 	Size        int      `help:"Pages, posts, seconds, hashes or times; of pairs, other documents. Without it what the goal is set for."`
 	Set         string   `help:"Of match: the folder with originals, queries and truth.csv; without it the command draws a set of its own. Of decode: a folder of JPEGs, instead of drawn ones." placeholder:"DIR"`
@@ -27,12 +27,13 @@ type benchCmd struct {
 	Half        int      `help:"Of match: ask about one half of the originals only, 1 or 2, which a hash of their names decides; 0 asks about all."`
 	Sizes       []int    `help:"Of growth: how many photos are known." default:"8000,80000"`
 	Decoded     int      `help:"Of growth: so many of them are pictures, each decoded: photos, crops of them, drawn ones. Beyond that features are drawn from those measured." default:"80000"`
+	Photos      int      `help:"Of engines: photos with local features, 0 for none." default:"0"`
 	Dir         string   `help:"Of growth: a folder in which all that was made is kept, so that a later run goes on; 13 kB a picture and 10 kB for each photo known." placeholder:"DIR"`
 	Figures     string   `help:"Of match: also write to this file, as JSON, what the desk shows of it: how often each kind and each reach is wrong." placeholder:"FILE"`
 	CPUProfile  string   `name:"cpu-profile" help:"Write a CPU profile for go tool pprof." placeholder:"FILE"`
 }
 
-func (c *benchCmd) runAlone(ctx context.Context, e *Env, _ app.Options) (err error) {
+func (c *benchCmd) runAlone(ctx context.Context, e *Env, o app.Options) (err error) {
 	if c.Size < 0 {
 		return usageError{errors.New(e.T("cli.benchsize"))}
 	}
@@ -61,13 +62,20 @@ func (c *benchCmd) runAlone(ctx context.Context, e *Env, _ app.Options) (err err
 	if c.Name == "pairs" {
 		return c.pairs(ctx, e)
 	}
+	if c.Name == "engines" {
+		if len(o.ElasticHost) == 0 {
+			return usageError{errors.New(e.T("cli.benchelastic"))}
+		}
+		results, err := bench.Engines(ctx, o.ElasticHost, c.Size, c.Photos)
+		if err != nil {
+			return err
+		}
+		return c.results(e, results)
+	}
 	if len(c.Folders) > 0 {
 		return usageError{errors.New(e.T("cli.benchfolders", "name", c.Name))}
 	}
-	out := struct {
-		Machine bench.Machine  `json:"machine"`
-		Results []bench.Result `json:"results"`
-	}{bench.ThisMachine(), nil}
+	var all []bench.Result
 	for _, b := range bench.All() {
 		if c.Name != "all" && c.Name != b.Name {
 			continue
@@ -83,8 +91,16 @@ func (c *benchCmd) runAlone(ctx context.Context, e *Env, _ app.Options) (err err
 		if err != nil {
 			return err
 		}
-		out.Results = append(out.Results, results...)
+		all = append(all, results...)
 	}
+	return c.results(e, all)
+}
+
+func (c *benchCmd) results(e *Env, results []bench.Result) error {
+	out := struct {
+		Machine bench.Machine  `json:"machine"`
+		Results []bench.Result `json:"results"`
+	}{bench.ThisMachine(), results}
 	return e.print(out, func(w io.Writer) { bench.WriteTo(w, out.Machine, out.Results) })
 }
 
