@@ -97,10 +97,6 @@ func Index(ctx context.Context, o IndexOptions, done func(IndexCase) error) (err
 	start := time.Now()
 	s := hamming.Of(o.Bits/8, ids, codes)
 	c := IndexCase{N: o.N, Bits: o.Bits, Clustered: o.Clustered, LoadS: time.Since(start).Seconds(), BytesEach: float64(s.Bytes()) / float64(o.N)}
-	if c.InsertPerS, err = inserts(o, codes); err != nil {
-		return err
-	}
-	runtime.GC()
 	dir, err := os.MkdirTemp("", "xunqin-bench-")
 	if err != nil {
 		return fmt.Errorf("bench: %w", err)
@@ -114,6 +110,7 @@ func Index(ctx context.Context, o IndexOptions, done func(IndexCase) error) (err
 	if o.Bits == 256 {
 		radii = []int{31, photo.TransformRadius, 60}
 	}
+	var cases []IndexCase
 	for i, radius := range radii {
 		c.Radius = radius
 		asked := slices.Clone(queries)
@@ -127,6 +124,14 @@ func Index(ctx context.Context, o IndexOptions, done func(IndexCase) error) (err
 		if err := c.measure(ctx, o, s, plain, asked, i == 0, stored, file); err != nil {
 			return err
 		}
+		cases = append(cases, c)
+	}
+	perSecond, err := inserts(o, s, plain) // last, as the set is another after it
+	if err != nil {
+		return err
+	}
+	for _, c := range cases {
+		c.InsertPerS = perSecond
 		if err := done(c); err != nil {
 			return err
 		}
@@ -212,14 +217,9 @@ func scan(codes, q []uint64, radius int) (n int) {
 }
 
 // inserts adds fingerprints to a set that has all of codes, with searches and Settle going on.
-func inserts(o IndexOptions, codes []uint64) (perSecond float64, err error) {
+func inserts(o IndexOptions, s *hamming.Set, codes []uint64) (perSecond float64, err error) {
 	words := o.Bits / 64
 	n := min(o.N, 1_000_000)
-	ids := make([]int64, o.N)
-	for i := range ids {
-		ids[i] = int64(i)
-	}
-	s := hamming.Of(o.Bits/8, ids, codes)
 	stop := make(chan struct{})
 	var others sync.WaitGroup
 	repeat := func(do func()) {
