@@ -164,34 +164,44 @@ func (s *Set) Settle() {
 
 // settleOnce merges the last tables into one so that each is at least twice the next, or writes one anew that is half deleted.
 func (s *Set) settleOnce() bool {
+	from, to, merged := s.merged()
+	if from < to {
+		s.replace(from, to, merged)
+	}
+	return from < to
+}
+
+// merged is what some tables are better replaced by; nil if nothing is left of them.
+func (s *Set) merged() (from, to int, t *table) {
 	s.write.Lock()
-	old := s.parts.Load().tables
-	from, to := crowded(old)
+	tables := s.parts.Load().tables
+	from, to = crowded(tables)
 	s.settling, s.deleted = from < to, nil
 	s.write.Unlock()
 	if from == to {
-		return false
+		return from, to, nil
 	}
 	sources := make([]source, 0, to-from)
-	for _, t := range old[from:to] {
+	for _, t := range tables[from:to] {
 		sources = append(sources, t.sorted())
 	}
-	t := merge(s.words, sources)
+	return from, to, merge(s.words, sources)
+}
 
+func (s *Set) replace(from, to int, by *table) {
 	s.write.Lock()
 	defer s.write.Unlock()
-	p := s.parts.Load() // others only add tables after those of old
+	p := s.parts.Load() // meanwhile others have only added tables at the end
 	next := &parts{tables: slices.Clone(p.tables[:from]), tail: p.tail}
-	if t != nil {
-		for _, id := range s.deleted { // all that t has of them was added before
-			t.delete(id)
+	if by != nil {
+		for _, id := range s.deleted { // what by has of them was there before
+			by.delete(id)
 		}
-		next.tables = append(next.tables, t)
+		next.tables = append(next.tables, by)
 	}
 	next.tables = append(next.tables, p.tables[to:]...)
 	s.parts.Store(next)
 	s.settling, s.deleted = false, nil
-	return true
 }
 
 // crowded says which tables are better one.

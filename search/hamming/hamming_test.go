@@ -317,6 +317,42 @@ func TestSettleLeavesFewTablesAndNothingDeleted(t *testing.T) {
 	}
 }
 
+func TestWhatIsDeletedWhileTablesAreMergedStaysDeleted(t *testing.T) {
+	m := newMaker(8, 32, false)
+	s := of(32, 64, nil, nil)
+	codes := make(map[int64][]byte)
+	add := func(id int64) {
+		codes[id] = m.code()
+		s.Add(id, codes[id])
+	}
+	for id := range int64(200) { // three tables and a tail
+		add(id)
+	}
+	from, to, merged := s.merged()
+	if from == to {
+		t.Fatal("nothing is merged")
+	}
+	gone := codes[3]
+	s.Delete(3, 150)
+	add(3)                       // of a document that was replaced
+	for id := range int64(100) { // makes another table
+		add(1000 + id)
+	}
+	s.replace(from, to, merged)
+	if got := s.Near(nil, gone, 48); got != nil {
+		t.Errorf("found %d by what was deleted", got)
+	}
+	delete(codes, 150)
+	for id, code := range codes {
+		if got := s.Near(nil, code, 48); !slices.Equal(got, []int64{id}) {
+			t.Errorf("near %d is %d", id, got)
+		}
+	}
+	if s.Len() != len(codes) {
+		t.Errorf("holds %d, want %d", s.Len(), len(codes))
+	}
+}
+
 // All bits alike: each value is everybody's, and the budget must not be spent more than once.
 func TestACrowdIsRead(t *testing.T) {
 	const n = 50_000

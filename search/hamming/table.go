@@ -232,7 +232,7 @@ func (t *table) costs() costs {
 	if t.words == 1 {
 		return costs{read: 0.5, look: 25, verify: 1}
 	}
-	return costs{read: 1.7, look: 15, verify: 8}
+	return costs{read: 1.7, look: 20, verify: 10}
 }
 
 // A probe is the fingerprints of one value of a band.
