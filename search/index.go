@@ -43,7 +43,8 @@ type Index interface {
 	// then by document, then by photo. With kinds, only photos of such documents.
 	Similar(ctx context.Context, f Fingerprint, radius int, kinds ...string) ([]Hit, error)
 	// Votes gives the photos that may show what f shows, at most so many, each once,
-	// by the best of its Features: exactly what Vote says, in the order of Compare.
+	// by the best of its Features: exactly what Vote says, in the order of Compare. An
+	// engine that cannot compare all says where it ends.
 	// With kinds, only photos of such documents.
 	Votes(ctx context.Context, f Features, most int, kinds ...string) ([]Candidate, error)
 	Info(ctx context.Context) (Info, error)

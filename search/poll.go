@@ -1,5 +1,11 @@
 package search
 
+import (
+	"cmp"
+	"maps"
+	"slices"
+)
+
 // A Poll is Vote among pictures of one method and one kind of document that an engine has
 // found. Of all others, only their number is asked for: what Scores says is exact if each
 // picture was added that has one of the words near those of the query.
@@ -26,9 +32,6 @@ func (f Features) Poll() *Poll {
 	}
 	return p
 }
-
-// Points are how many points ask.
-func (p *Poll) Points() int { return len(p.query) }
 
 // Words are those that the pictures to be added have one of, by point of the query.
 func (p *Poll) Words() [][WordBits + 1]uint32 {
@@ -59,6 +62,14 @@ func (p *Poll) Add(known Features) {
 		}
 	}
 	p.pictures = append(p.pictures, cast)
+}
+
+// Common are the words near the query that most of the pictures added have, at most so many:
+// an engine that has not found all pictures counts them among all.
+func (p *Poll) Common(most int) []uint32 {
+	words := slices.Collect(maps.Keys(p.having))
+	slices.SortFunc(words, func(a, b uint32) int { return cmp.Or(cmp.Compare(p.having[b], p.having[a]), cmp.Compare(a, b)) })
+	return words[:min(most, len(words))]
 }
 
 // Scores are those of the pictures in the order in which they were added, among n pictures

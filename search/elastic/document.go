@@ -1,7 +1,6 @@
 package elastic
 
 import (
-	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -61,7 +60,7 @@ type facet struct {
 // A picture is Features as they are stored.
 type picture struct {
 	Photo  string `json:"photo"`
-	Points string `json:"points"` // their binary form, in base64
+	Points []byte `json:"points"` // their binary form
 }
 
 func ranged(r search.Range) *span {
@@ -123,7 +122,7 @@ func (s *source) addPictures(d search.Doc) error {
 				return err
 			}
 			s.Features++
-			s.Pictures = append(s.Pictures, picture{p.ID, base64.StdEncoding.EncodeToString(b)})
+			s.Pictures = append(s.Pictures, picture{p.ID, b})
 			if s.Ballot == nil {
 				s.Ballot = make(map[string]int)
 			}

@@ -2,7 +2,6 @@ package elastic
 
 import (
 	"context"
-	"encoding/base64"
 	"fmt"
 	"slices"
 	"strconv"
@@ -11,14 +10,16 @@ import (
 )
 
 // polled is how many documents of a kind vote: those that have words near most points of the
-// query. Where no more have any, which in an index of a few thousand pictures is the rule,
-// what Votes says is what Vote says.
-const polled = 400
+// query. Where no more have any, what Votes says is what Vote says.
+const polled = 200
+
+// counted is how many words are looked at for stop-words where more have any.
+const counted = 100
 
 // Votes lets the server find the documents of each kind with words near most points of the
-// query, and counts the votes of their pictures here. Where more than 400 have any, it is not
-// known of the rest how rare points and words are, and one that has few of the words and most
-// of their bits is not found: scores may then be higher than those of Vote.
+// query, and counts the votes of their pictures here. Where more than 200 have such words, as
+// in any large index, the rest is taken to meet no point: a score is then somewhat higher than
+// Vote's, and a photo that shares few of the words, if most of their bits, may be missing.
 func (x *Index) Votes(ctx context.Context, f search.Features, most int, kinds ...string) ([]search.Candidate, error) {
 	err := search.CheckVotes(f, most)
 	if err == nil {
@@ -121,8 +122,15 @@ func (x *Index) poll(ctx context.Context, f search.Features, kind string, n, mos
 			}
 		}
 	}
+	var stop map[uint32]bool
+	if len(answer.Hits.Hits) == most { // there may be others
+		var err error
+		if stop, err = x.stopWords(ctx, f.Algo, kind, p.Common(counted), search.StopWord(n)); err != nil {
+			return nil, err
+		}
+	}
 	best := make(map[photo]int)
-	for i, score := range p.Scores(n, nil) {
+	for i, score := range p.Scores(n, stop) {
 		best[of[i]] = max(best[of[i]], score)
 	}
 	var found []search.Candidate
@@ -134,10 +142,35 @@ func (x *Index) poll(ctx context.Context, f search.Features, kind string, n, mos
 	return found, nil
 }
 
-func (p picture) features() (f search.Features, err error) {
-	b, err := base64.StdEncoding.DecodeString(p.Points)
-	if err == nil {
-		err = f.UnmarshalBinary(b)
+// stopWords are those of words that more than most documents of a kind have.
+func (x *Index) stopWords(ctx context.Context, algo, kind string, words []uint32, most int) (map[uint32]bool, error) {
+	filters := make(object, len(words))
+	for _, w := range words {
+		filters[strconv.FormatUint(uint64(w), 10)] = object{"term": object{"voting": voter(algo, kind, w)}}
 	}
+	if len(filters) == 0 {
+		return nil, nil
+	}
+	var answer struct {
+		Aggregations struct {
+			Words struct {
+				Buckets map[string]struct {
+					Docs int `json:"doc_count"`
+				}
+			}
+		}
+	}
+	if err := x.search(ctx, object{"size": 0, "aggs": object{"Words": object{"filters": object{"filters": filters}}}}, &answer); err != nil {
+		return nil, err
+	}
+	stop := make(map[uint32]bool)
+	for _, w := range words {
+		stop[w] = answer.Aggregations.Words.Buckets[strconv.FormatUint(uint64(w), 10)].Docs > most
+	}
+	return stop, nil
+}
+
+func (p picture) features() (f search.Features, err error) {
+	err = f.UnmarshalBinary(p.Points)
 	return f, err
 }
