@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/elastic/go-elasticsearch/v8/esapi"
 
@@ -41,6 +42,8 @@ func (c Config) mapping() object {
 			"refresh_interval": "-1",
 			// A late batch must not bring back what was deleted: how long deletions keep their version.
 			"gc_deletes": "1h",
+			// Purge is to reach the segment of a single deletion.
+			"merge": object{"policy": object{"expunge_deletes_allowed": 0}},
 		}},
 		"mappings": object{
 			"dynamic": "strict",
@@ -340,9 +343,11 @@ func Drop(ctx context.Context, cfg Config) error {
 	return nil
 }
 
-// Purge takes deleted documents off the disks of the server: their segments are written anew
-// without them. What Elasticsearch keeps for its replicas to catch up by goes as well, once
-// they have, and its log of operations is emptied; snapshots that somebody took are not reached.
+// Purge takes what was deleted before it off the disks of the server: the segments that hold
+// it are written anew without it, and the log of operations is emptied. If
+// anything was deleted, that waits for what the copies of a shard keep for each other, which
+// Elasticsearch lets go of every thirty seconds; where a copy is behind or its node is down,
+// it fails, and is to be called again. Snapshots that somebody took are not reached.
 func (x *Index) Purge(ctx context.Context) error {
 	err := x.ready(ctx)
 	if err == nil {
@@ -354,8 +359,38 @@ func (x *Index) Purge(ctx context.Context) error {
 	return nil
 }
 
+// purgeWait is how long Purge waits for copies of a shard.
+const purgeWait = 45 * time.Second
+
 func (x *Index) purge(ctx context.Context) error {
 	yes := true
+	last, _, err := x.operations(ctx) // of shards in which anything was deleted
+	if err != nil {
+		return err
+	}
+	for begun := time.Now(); ; {
+		_, kept, err := x.operations(ctx)
+		if err != nil {
+			return err
+		}
+		free := true
+		for shard, n := range last {
+			free = free && kept[shard] > n
+		}
+		if free {
+			break
+		}
+		if time.Since(begun) > purgeWait {
+			return errors.New("what was deleted is still kept for copies of a shard")
+		}
+		t := time.NewTimer(200 * time.Millisecond)
+		select {
+		case <-ctx.Done():
+			t.Stop()
+			return ctx.Err()
+		case <-t.C:
+		}
+	}
 	if _, err := x.do(ctx, esapi.IndicesFlushRequest{Index: []string{x.name}, Force: &yes, WaitIfOngoing: &yes}, nil); err != nil {
 		return err
 	}
@@ -369,6 +404,46 @@ func (x *Index) purge(ctx context.Context) error {
 		return fmt.Errorf("%d shards are not purged", r.Shards.Failed)
 	}
 	return nil
+}
+
+// operations gives, by shard, the number of the last one, and that of the first which some copy keeps.
+func (x *Index) operations(ctx context.Context) (last, kept map[string]int64, err error) {
+	var r struct {
+		Indices map[string]struct {
+			Shards map[string][]struct {
+				Routing struct{ Primary bool }
+				Docs    struct{ Deleted int64 }
+				SeqNo   struct {
+					Max int64 `json:"max_seq_no"`
+				} `json:"seq_no"`
+				Leases struct {
+					Leases []struct {
+						From int64 `json:"retaining_seq_no"`
+					}
+				} `json:"retention_leases"`
+			}
+		}
+	}
+	if _, err := x.do(ctx, esapi.IndicesStatsRequest{Index: []string{x.name}, Metric: []string{"docs"}, Level: "shards"}, &r); err != nil {
+		return nil, nil, err
+	}
+	last, kept = make(map[string]int64), make(map[string]int64)
+	for index, i := range r.Indices {
+		for n, copies := range i.Shards {
+			shard := index + "/" + n
+			for _, c := range copies {
+				if c.Routing.Primary && c.Docs.Deleted > 0 {
+					last[shard] = c.SeqNo.Max
+				}
+				for _, l := range c.Leases.Leases {
+					if k, ok := kept[shard]; !ok || l.From < k {
+						kept[shard] = l.From
+					}
+				}
+			}
+		}
+	}
+	return last, kept, nil
 }
 
 // clientTLS is what hosts are asked for at least.
