@@ -43,6 +43,7 @@ func Run(t *testing.T, open func(t *testing.T) search.Index) {
 		{"ApplyIsWholeAndMarked", apply},
 		{"BadDocumentsChangeNothing", refused},
 		{"SimilarReachesTheRadiusAndNoFurther", radius},
+		{"SimilarFindsErrorsHoweverTheyLie", spread},
 		{"SimilarKeepsMethodsAndKindsApart", kinds},
 		{"SimilarFollowsChanges", similarFollows},
 		{"EveryLimitOfAQueryIsHeld", limits},
@@ -545,6 +546,30 @@ func radius(t *testing.T, x search.Index) {
 						t.Errorf("the nearest part (-want +got):\n%s", d)
 					}
 				}
+			}
+		}
+	}
+}
+
+// Engines look for parts that are whole, or nearly: errors in each part, as evenly as can be, leave the fewest.
+func spread(t *testing.T, x search.Index) {
+	for _, size := range []int{8, 32} {
+		parts := size / 2 // of 16 bits
+		f := bits(fmt.Sprint("s", size), size, 3*size)
+		var docs []search.Doc
+		for n := range 8*size/2 + 1 {
+			g := search.Fingerprint{Algo: f.Algo, Bits: slices.Clone(f.Bits)}
+			for i := range n {
+				bit := i%parts*16 + (i/parts*7+i)%16
+				g.Bits[bit/8] ^= 1 << (bit % 8)
+			}
+			docs = append(docs, search.Doc{ID: fmt.Sprintf("%d-%03d", size, n), Kind: search.KindPost, At: at(0), Photos: []search.PhotoRef{{ID: "p", Prints: []search.Fingerprint{g}}}})
+		}
+		put(t, x, docs...)
+		for radius := range 8*size/2 + 1 {
+			got, want := similar(t, x, f, radius), near(docs, f, radius, nil)
+			if d := cmp.Diff(want, got); d != "" || len(want) != radius+1 {
+				t.Errorf("within %d of %d bits, %d there (-want +got):\n%s", radius, 8*size, len(want), d)
 			}
 		}
 	}
