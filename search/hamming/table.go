@@ -144,8 +144,9 @@ func newTable(words int, ids []int64, codes []uint64) *table {
 	var work sync.WaitGroup
 	for range min(runtime.GOMAXPROCS(0), len(t.bands)) {
 		work.Go(func() {
+			var f filler
 			for b := range next {
-				b.fill(words, codes)
+				f.fill(b, words, codes)
 			}
 		})
 	}
@@ -180,32 +181,65 @@ func (b *band) value(code []uint64) uint32 {
 	return uint32(v & (1<<b.width - 1))
 }
 
-// fill sorts all fingerprints by their value, by counting.
-func (b *band) fill(words int, codes []uint64) {
+// A filler is the memory that filling a band needs and the next can use again: 12 bytes a fingerprint.
+type filler struct {
+	values []uint32
+	pairs  []uint64 // the value and the slot
+}
+
+// fill sorts all fingerprints by their value: first by its upper bits, into so many heaps that the ends of all stay in the cache,
+// then each heap by the rest.
+func (f *filler) fill(b *band, words int, codes []uint64) {
 	n := len(codes) / words
+	if f.values == nil {
+		f.values, f.pairs = make([]uint32, n), make([]uint64, n)
+	}
+	lower := max(0, b.width-11)
+	ends := make([]uint32, 1<<(b.width-lower))
+	for i := range f.values {
+		v := b.value(codes[i*words : i*words+words])
+		f.values[i] = v
+		ends[v>>lower]++
+	}
+	begin := uint32(0)
+	for heap, count := range ends {
+		ends[heap] = begin
+		begin += count
+	}
+	for slot, v := range f.values {
+		at := &ends[v>>lower]
+		f.pairs[*at] = uint64(v)<<32 | uint64(slot)
+		*at++
+	}
 	b.first = make([]uint32, 1<<b.width+1)
 	b.slots = make([]uint32, n)
 	if words == 1 {
 		b.codes = make([]uint64, n)
 	}
-	for rest := codes; len(rest) > 0; rest = rest[words:] {
-		b.first[b.value(rest)]++
-	}
-	sum := uint32(0)
-	for i, count := range b.first { // now where each ends
-		sum += count
-		b.first[i] = sum
-	}
-	for slot := n - 1; slot >= 0; slot-- { // and then where it begins
-		code := codes[slot*words : slot*words+words]
-		v := b.value(code)
-		b.first[v]--
-		at := b.first[v]
-		b.slots[at] = uint32(slot)
-		if words == 1 {
-			b.codes[at] = code[0]
+	begin = 0
+	for heap, end := range ends {
+		first := b.first[heap<<lower : (heap+1)<<lower]
+		for _, p := range f.pairs[begin:end] {
+			first[uint32(p>>32)&(1<<lower-1)]++
 		}
+		sum := begin
+		for i, count := range first { // where a value begins
+			first[i] = sum
+			sum += count
+		}
+		for _, p := range f.pairs[begin:end] {
+			at := &first[uint32(p>>32)&(1<<lower-1)]
+			b.slots[*at] = uint32(p)
+			if words == 1 {
+				b.codes[*at] = codes[uint32(p)]
+			}
+			*at++
+		}
+		copy(first[1:], first) // each now stands where the next begins
+		first[0] = begin
+		begin = end
 	}
+	b.first[1<<b.width] = uint32(n)
 }
 
 func (t *table) living() int { return len(t.ids) - int(t.gone.Load()) }
