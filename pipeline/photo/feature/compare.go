@@ -278,6 +278,15 @@ const (
 	smallTurn    = 20
 	bareCut      = 0.35 // a thing on a plain ground that fills no more than this is the same from nearer or farther
 	bareInside   = 0.8
+	// Where so many features agree and nothing is against it, a plain ground is no reason for doubt: other shots of one thing were
+	// never seen with more than 49.
+	many        = 50
+	manyAlike   = 0.75
+	manyAgree   = 0.6
+	manyAgainst = 0.12
+	manyShade   = 0.95
+	manyError   = 1.3
+
 	contained    = 0.93 // of a picture that was cropped, or of one that was put into another
 	containedAll = 0.97
 )
@@ -306,6 +315,8 @@ func (e Evidence) judge() verdict {
 		return scene
 	case e.Seen < bareCut && min(e.Inside, e.Covered) < bareInside:
 		return scene
+	case e.Support >= many && e.Alike >= manyAlike && e.Agreeing >= manyAgree && e.Against <= manyAgainst && e.Shade >= manyShade && e.Error <= manyError:
+		return same
 	case e.Seen >= scarceTurned || e.Seen >= scarce && e.upright():
 		return same
 	case e.Seen >= scarce:

@@ -314,6 +314,9 @@ func TestRules(t *testing.T) {
 		"little, both cut":         {with(little, func(e *Evidence) { e.Inside, e.Covered = 0.8, 0.85 }), scene},
 		"little, other light":      {with(little, func(e *Evidence) { e.Shade = 0.2 }), scene},
 		"little, some against it":  {with(little, func(e *Evidence) { e.Against, e.Agreeing = 0.1, 0.6 }), layoutOnly},
+		"little, very many ties":   {with(little, func(e *Evidence) { e.Turn, e.Seen, e.Inside, e.Agreeing, e.Support = 15, 0.5, 0.9, 0.7, 60 }), same},
+		"so many, one patch other": {with(little, func(e *Evidence) { e.Turn, e.Seen, e.Inside, e.Support, e.Against = 15, 0.5, 0.9, 60, 0.15 }), scene},
+		"so many, things moved":    {with(little, func(e *Evidence) { e.Support, e.Astray = 60, 0.35 }), scene},
 		"more, turned":             {with(good, func(e *Evidence) { e.Seen, e.Turn = 0.65, 30 }), scene},
 	} {
 		if got := c.judge(); got != c.want {
