@@ -43,9 +43,9 @@ import (
 // building the index anew from the record. A server that does not answer, or has no room, is
 // search.ErrUnavailable.
 var (
-	ErrDenied    = errors.New("Elasticsearch refuses the user, the key or what they may do")
+	ErrDenied    = errors.New("user, key or what they may do is refused by Elasticsearch")
 	ErrProduct   = errors.New("server is not Elasticsearch")
-	ErrServerOld = errors.New("Elasticsearch is older than 8.15")
+	ErrServerOld = errors.New("server is older than Elasticsearch 8.15")
 	ErrForeign   = errors.New("index of that name is not a search index of this program")
 	ErrNewer     = errors.New("search index was written by a newer version of the program")
 	ErrOutdated  = errors.New("search index was written under other rules")
@@ -161,11 +161,17 @@ func connect(cfg Config) (*Index, error) {
 		x.http = http.DefaultTransport.(*http.Transport).Clone()
 		x.http.MaxIdleConnsPerHost = 16
 	}
-	options := elastictransport.Config{
-		URLs: hosts, Username: cfg.User, Password: cfg.Password, APIKey: cfg.APIKey, Transport: x.http,
-		RetryOnStatus: []int{http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable}, MaxRetries: tries - 1,
-		RetryOnError: func(*http.Request, error) bool { return len(hosts) > 1 }, // another may answer
-		RetryBackoff: backoff,
+	options := []elastictransport.Option{
+		elastictransport.WithURLs(hosts...), elastictransport.WithTransport(x.http),
+		elastictransport.WithRetry(tries-1, http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable),
+		elastictransport.WithRetryOnError(func(*http.Request, error) bool { return len(hosts) > 1 }), // another may answer
+		elastictransport.WithRetryBackoff(backoff),
+	}
+	if cfg.User != "" {
+		options = append(options, elastictransport.WithBasicAuth(cfg.User, cfg.Password))
+	}
+	if cfg.APIKey != "" {
+		options = append(options, elastictransport.WithAPIKey(cfg.APIKey))
 	}
 	if cfg.CAFile != "" {
 		pem, err := os.ReadFile(cfg.CAFile)
@@ -175,10 +181,10 @@ func connect(cfg Config) (*Index, error) {
 		if x.http.TLSClientConfig == nil {
 			x.http.TLSClientConfig = clientTLS()
 		}
-		options.CACert = pem
+		options = append(options, elastictransport.WithCACert(pem))
 	}
 	var err error
-	if x.es, err = elastictransport.New(options); err != nil {
+	if x.es, err = elastictransport.NewClient(options...); err != nil {
 		return nil, fmt.Errorf("connect to Elasticsearch: %w", err)
 	}
 	return x, nil

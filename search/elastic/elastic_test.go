@@ -1,11 +1,14 @@
 package elastic_test
 
 import (
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -311,5 +314,43 @@ func TestSimilarHasNoBound(t *testing.T) {
 	hits, err := x.Similar(t.Context(), search.Fingerprint{Algo: "a", Bits: make([]byte, 8)}, 2)
 	if err != nil || len(hits) != 10_100 || hits[0].Distance != 1 || hits[10_099].Distance != 2 {
 		t.Errorf("%d hits (%v)", len(hits), err)
+	}
+}
+
+// Certificates, passwords and keys reach the server: one that is too old says so, one that did not see them refuses.
+func TestSecretsGoOverTLS(t *testing.T) {
+	var want string
+	s := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("X-Elastic-Product", "Elasticsearch")
+		if r.Header.Get("Authorization") != want {
+			w.WriteHeader(http.StatusUnauthorized)
+		}
+		io.WriteString(w, `{"version":{"number":"8.1.0"}}`)
+	}))
+	defer s.Close()
+	ca := filepath.Join(t.TempDir(), "ca.pem")
+	if err := os.WriteFile(ca, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		cfg    elastic.Config
+		header string
+	}{
+		{elastic.Config{User: "u", Password: "p", CAFile: ca}, "Basic dTpw"},
+		{elastic.Config{APIKey: "a2V5", CAFile: ca}, "APIKey a2V5"},
+	} {
+		tt.cfg.Hosts, want = []string{s.URL}, tt.header
+		if _, err := elastic.Open(t.Context(), tt.cfg); !errors.Is(err, elastic.ErrServerOld) {
+			t.Errorf("%s: %v", tt.header, err)
+		}
+	}
+	// Without the certificate nothing is sent: the server does not answer.
+	x, err := elastic.Open(t.Context(), elastic.Config{Hosts: []string{s.URL}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer x.Close()
+	if _, err := x.Info(t.Context()); !errors.Is(err, search.ErrUnavailable) {
+		t.Errorf("without the certificate: %v", err)
 	}
 }
