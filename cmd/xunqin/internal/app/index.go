@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"xunqin/pipeline/record"
 	"xunqin/search"
 	"xunqin/search/elastic"
 	"xunqin/search/embedded"
@@ -157,6 +158,13 @@ func (a *App) openElastic(ctx context.Context) (search.Index, error) {
 	}
 	if err != nil {
 		return nil, elasticTrouble(err, cfg)
+	}
+	// What a reindex that was killed has left holds texts that an erasure would not reach. With other processes on the record it
+	// may be the work of one of them, and goes with the next reindex.
+	if a.Records.Dialect() == record.SQLite {
+		if err := elastic.Tidy(ctx, cfg); err != nil && !errors.Is(err, search.ErrUnavailable) {
+			return nil, errors.Join(elasticTrouble(err, cfg), x.Close())
+		}
 	}
 	return x, nil
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"xunqin/search"
+	"xunqin/search/elastic"
 	"xunqin/search/elastic/elastictest"
 )
 
@@ -103,5 +104,35 @@ func TestTheProgramStartsWithoutItsIndex(t *testing.T) {
 	found, err := d.Pipeline.SearchWords(t.Context(), search.Text("天桥"), search.Page{})
 	if err != nil || found.Total != 1 {
 		t.Errorf("found %d (%v)", found.Total, err)
+	}
+}
+
+func TestWhatAKilledReindexLeftGoes(t *testing.T) {
+	d := newOffice(t)
+	o := over(t, d.Options)
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
+	d.App = openApp(t, o)
+	cfg, err := d.elastic()
+	if err != nil {
+		t.Fatal(err)
+	}
+	left, err := elastic.Fresh(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := left.Put(t.Context(), search.Doc{ID: "a"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
+	d.App = openApp(t, o)
+	if _, err := left.Find(t.Context(), search.And{}, search.Page{}); !errors.Is(err, elastic.ErrMissing) {
+		t.Errorf("what was left: %v", err)
+	}
+	if err := left.Close(); err != nil {
+		t.Error(err)
 	}
 }
