@@ -161,8 +161,8 @@ func newTable(words int, ids []int64, codes []uint64) *table {
 }
 
 // bandsFor is into how many bands n fingerprints are cut. Narrower bands have more fingerprints a value, wider ones more values
-// to look up. A look-up costs about as much as two fingerprints of 256 bits to verify, each of which is a miss of the cache; of
-// 64 bits, where those of a value lie together, as much as fifty.
+// to look up. A fingerprint of 256 bits to verify is a miss of the cache, as a look-up is; those of 64 bits lie together by value,
+// and fifty are verified in the time of some look-ups.
 func bandsFor(words, n int) int {
 	load := 4.
 	if words == 1 {
@@ -259,14 +259,15 @@ func (t *table) delete(id int64) {
 	}
 }
 
-// Costs of a search, in nanoseconds on the machine they were measured on; what counts is how they compare.
-type costs struct{ read, look, verify float64 }
+// costs are what looking up a value and verifying a fingerprint take of the time to read one in a scan: measured among one and
+// ten million, where most of it is waiting for memory.
+type costs struct{ look, verify float64 }
 
 func (t *table) costs() costs {
 	if t.words == 1 {
-		return costs{read: 0.5, look: 25, verify: 1}
+		return costs{look: 50, verify: 4}
 	}
-	return costs{read: 1.7, look: 20, verify: 10}
+	return costs{look: 9, verify: 11}
 }
 
 // A probe is the fingerprints of one value of a band.
@@ -275,7 +276,7 @@ type probe struct{ from, to uint32 }
 // near looks values up, or reads everything if that is cheaper.
 func (t *table) near(ids []int64, q []uint64, radius int, s *scratch) []int64 {
 	c := t.costs()
-	budget := c.read * float64(len(t.ids))
+	budget := float64(len(t.ids))
 	flips := t.flips(radius)
 	looks := 0.
 	for i, b := range t.bands {
