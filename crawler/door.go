@@ -195,7 +195,8 @@ type trip struct {
 	limit  int64       // bytes of body
 	rest   bool        // what lies beyond limit is left unread instead of refused
 	rate   Rate
-	robots bool // ask robots.txt first
+	robots bool   // ask robots.txt first
+	body   []byte // posted when not nil, and to nobody else than who was asked
 	asked  func(reply, error)
 }
 
@@ -228,6 +229,13 @@ func (d *Door) follow(ctx context.Context, u *url.URL, t trip, ask func(context.
 		where := r.header.Get("Location")
 		if where == "" {
 			return r, nil
+		}
+		if t.body != nil {
+			if r.status == http.StatusTemporaryRedirect || r.status == http.StatusPermanentRedirect {
+				return reply{}, &Refusal{Name: RefusedRedirects, Status: r.status, URL: u.String(), Detail: "what was posted is wanted elsewhere"}
+			}
+			t.body = nil // the others mean GET, as browsers have it
+			t.header.Del("Content-Type")
 		}
 		if hop == MaxRedirects {
 			return reply{}, &Refusal{Name: RefusedRedirects, Status: r.status, URL: u.String(), Detail: fmt.Sprintf("more than %d redirects", MaxRedirects)}
@@ -281,7 +289,11 @@ func (d *Door) ask(ctx context.Context, u *url.URL, t trip) (reply, error) {
 func (d *Door) exchange(ctx context.Context, u *url.URL, t trip) (reply, error) {
 	askCtx, cancel := context.WithTimeout(ctx, MaxAnswerTime)
 	defer cancel()
-	req, err := http.NewRequestWithContext(askCtx, http.MethodGet, u.String(), nil)
+	method, body := http.MethodGet, io.Reader(nil)
+	if t.body != nil {
+		method, body = http.MethodPost, bytes.NewReader(t.body)
+	}
+	req, err := http.NewRequestWithContext(askCtx, method, u.String(), body)
 	if err != nil {
 		return reply{}, &Refusal{Name: RefusedURL, URL: u.String(), Err: err}
 	}

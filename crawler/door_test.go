@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -567,4 +568,54 @@ func FuzzWall(f *testing.F) {
 			t.Error("a refusal without a name")
 		}
 	})
+}
+
+func TestWhatIsPostedGoesToNobodyElse(t *testing.T) {
+	for status, want := range map[int]string{http.StatusFound: "", http.StatusTemporaryRedirect: crawler.RefusedRedirects} {
+		site, other := crawlertest.NewSite(t), crawlertest.NewSite(t)
+		var sent, method, passed string
+		site.Fallback(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			b, _ := io.ReadAll(r.Body)
+			sent, method = string(b), r.Method+" "+r.Header.Get("Content-Type")
+			crawlertest.Status(status, "Location", other.URL+"/").ServeHTTP(w, r)
+		}))
+		other.Fallback(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			b, _ := io.ReadAll(r.Body)
+			passed = r.Method + string(b)
+			fmt.Fprint(w, "{}")
+		}))
+		_, got := run(t, crawlertest.NewDoor(t, site, other), get(site.URL+"/search", true, crawler.Request{Body: []byte(`{"page":1}`)}, nil))
+		if sent != `{"page":1}` || method != "POST application/json" || got != want || strings.Contains(passed, "page") {
+			t.Errorf("%d: sent %s as %s, got %q; the other was asked %q", status, sent, method, got, passed)
+		}
+	}
+}
+
+// ratePace notes the pause of each turn and waits for none.
+type ratePace struct {
+	crawler.Pace
+	every []time.Duration
+}
+
+func (p *ratePace) Acquire(ctx context.Context, host string, rate crawler.Rate) (func(time.Time), error) {
+	p.every = append(p.every, rate.Pause())
+	return p.Pace.Acquire(ctx, host, crawler.Rate{Every: crawler.NoPause})
+}
+
+func TestRequestMayBeSlowerThanItsSourceAndNeverFaster(t *testing.T) {
+	site := crawlertest.NewSite(t)
+	site.Handle("/", crawlertest.Body("text/html", "<html>"))
+	pace := &ratePace{Pace: crawler.NewMemoryPace(nil)}
+	d := crawlertest.NewDoor(t, site)
+	d.Pace = pace
+	for _, every := range []time.Duration{0, time.Millisecond, time.Minute} {
+		src := crawler.Source{Rate: crawler.Rate{Every: time.Second}}
+		if _, err := d.Run(t.Context(), get(site.URL+"/", false, crawler.Request{Every: every}, nil), src, accept); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// robots.txt, then the three pages.
+	if diff := cmp.Diff([]time.Duration{time.Second, time.Second, time.Second, time.Minute}, pace.every); diff != "" {
+		t.Error(diff)
+	}
 }

@@ -36,9 +36,11 @@ type Fetcher struct {
 // Request is what a Reader asks for.
 type Request struct {
 	URL        string
-	Accept     string     // as in the header; empty is */* for pages, application/json for JSON
-	Bearer     string     // token of an API; sent to this origin alone
-	Validators Validators // of the last answer, to be told of a change only
+	Accept     string        // as in the header; empty is */* for pages, application/json for JSON
+	Bearer     string        // token of an API; sent to this origin alone
+	Validators Validators    // of the last answer, to be told of a change only
+	Every      time.Duration // pause round this request where it is longer than the source's, for what nobody waits for
+	Body       []byte        // JSON that is posted, for JSON alone: some APIs take a search no other way; nil asks with GET
 }
 
 // Validators are what a site gave to recognise an unchanged page by, byte for
@@ -113,8 +115,15 @@ func (f *Fetcher) fetch(ctx context.Context, req Request, ask func(context.Conte
 	if req.Bearer != "" {
 		h.Set("Authorization", "Bearer "+req.Bearer)
 	}
+	if req.Body != nil {
+		h.Set("Content-Type", "application/json")
+	}
+	rate := f.src.Rate
+	if req.Every > rate.Pause() {
+		rate.Every = req.Every
+	}
 	f.page = &page{}
-	r, err := f.door.follow(ctx, u, trip{header: h, limit: MaxPageBytes, rate: f.src.Rate, robots: true, asked: f.asked}, ask)
+	r, err := f.door.follow(ctx, u, trip{header: h, limit: MaxPageBytes, rate: rate, robots: true, body: req.Body, asked: f.asked}, ask)
 	if err != nil {
 		f.count(err)
 		return Answer{}, err
@@ -244,9 +253,10 @@ func (f *Fetcher) visit(ctx context.Context, u *url.URL, t trip) (reply, error) 
 		return reply{}, &Refusal{Name: RefusedRobots, URL: u.String(), Detail: "robots.txt does not allow it"}
 	case p.reply.status == 0 && ctx.Err() != nil:
 		return reply{}, ctx.Err()
-	case err != nil:
+	case err != nil && p.reply.status == 0:
 		return p.reply, &Refusal{Name: RefusedURL, URL: u.String(), Err: err}
 	}
+	// With an answer, err is the HTML parser's: Answer.HTML stays nil, and the Reader says what was due.
 	return p.reply, nil
 }
 

@@ -20,6 +20,9 @@ const (
 	RefusedStatus      = "bad-status"      // any other status that is no content
 	RefusedNotJSON     = "not-json"        // JSON was due
 	RefusedNotFeed     = "not-feed"        // a feed was due
+	RefusedNotPage     = "not-page"        // an HTML page was due
+	RefusedMarkup      = "markup"          // a page without the parts that were due: wrong selector, changed template
+	RefusedClosed      = "closed"          // the site itself says that guests may not read this
 	RefusedNotPicture  = "not-picture"     // a picture was due
 	RefusedRobots      = "robots"          // robots.txt says no, or could not be read
 	RefusedTooLarge    = "too-large"       // more bytes than the limit, after decompression
