@@ -235,7 +235,7 @@ func (b *browser) until(t *testing.T, ctx context.Context, script string) {
 
 func (b *browser) failed(t *testing.T, ctx context.Context, err error) {
 	t.Helper()
-	if says, err := chromedp.Run(ctx, chromedp.Text("body")); err == nil {
+	if says, err := chromedp.Run(ctx, chromedp.Evaluate[string](`location.pathname + ": " + document.body.innerText`)); err == nil {
 		t.Logf("the page says: %s", says)
 	}
 	b.shot(t, ctx, "failed")
@@ -247,11 +247,35 @@ func (b *browser) goTo(t *testing.T, ctx context.Context, path string) {
 	b.run(t, ctx, chromedp.Navigate(b.d.Address()+path), chromedp.WaitReady("footer.strip"))
 }
 
-// click presses a button or link whose press loads a page, and waits for that page.
+// click presses a button or link whose press loads a page, and waits for that page. The old page is known by a mark that the new one
+// does not have: events of loading can be those of the page before.
 func (b *browser) click(t *testing.T, ctx context.Context, selector string) {
 	t.Helper()
-	if _, err := chromedp.RunResponse(ctx, chromedp.ScrollIntoView(selector), chromedp.Click(selector, chromedp.NodeVisible)); err != nil {
-		b.failed(t, ctx, err)
+	b.run(t, ctx, chromedp.ScrollIntoView(selector))
+	value[bool](t, b, ctx, `(document.documentElement.dataset.old = "yes", true)`)
+	b.run(t, ctx, chromedp.Click(selector, chromedp.NodeVisible))
+	b.eventually(t, ctx, `!document.documentElement.dataset.old && document.readyState === "complete"`)
+}
+
+// eventually is until over a change of pages, in which a script can fail.
+func (b *browser) eventually(t *testing.T, ctx context.Context, script string) {
+	t.Helper()
+	deadline := time.NewTimer(30 * time.Second)
+	defer deadline.Stop()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		ok, err := chromedp.Run(ctx, chromedp.Evaluate[bool](script))
+		if ok && err == nil {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-deadline.C:
+			b.failed(t, ctx, fmt.Errorf("waited 30 s in vain (%v): %s", err, script))
+		case <-ctx.Done():
+			t.Fatal(ctx.Err())
+		}
 	}
 }
 
