@@ -72,6 +72,12 @@ type Result struct {
 	Found []Found
 	Next  Key // Page.After of the next page; zero after the last
 	Total int // documents in the whole answer; Page.Count means that many or more
+
+	// Partial: part of the index did not answer, or not in time. Documents may be missing from
+	// this page and the next ones, and from Total. Only an engine of several machines gives such
+	// answers, and of Find alone: what leads come from fails instead.
+	Partial bool
+	Missing float64 // the share of the index that did not answer, up to 1; 0 where it is not known
 }
 
 // Found is a document a query accepts.

@@ -175,6 +175,10 @@ func (b *bulk) send(ctx context.Context) error {
 	for try := 1; len(b.lines) > 0; try++ {
 		b.sent = true
 		rest, err := b.once(ctx)
+		var answer *Error
+		if try < tries && errors.As(err, &answer) && answer.Status == http.StatusServiceUnavailable {
+			rest, err = len(b.lines), nil // a node that begins, or has lost its master
+		}
 		if err != nil {
 			return err
 		}
@@ -209,6 +213,7 @@ func (b *bulk) once(ctx context.Context) (int, error) {
 	}
 	_, err := b.x.do(ctx, esapi.BulkRequest{
 		Index: b.x.name, Body: bytes.NewReader(b.buffer.Bytes()), RequireAlias: b.x.aliasOnly(&must),
+		Timeout:    b.x.cfg.Timeout / 2, // for a shard without a node
 		FilterPath: []string{"errors", "items.*.status", "items.*.error.type"},
 	}, &r)
 	if err != nil {

@@ -66,6 +66,10 @@ type Config struct {
 	Replicas int    // of an index that is made
 	Owner    string // whose index it is; another's of this name is not touched
 
+	// Timeout is how long an answer is waited for, 30 s if zero. What is not there by then is
+	// search.ErrUnavailable. Purge waits as long as it takes.
+	Timeout time.Duration
+
 	// Transport carries requests; if nil, one of its own.
 	Transport *http.Transport
 }
@@ -81,6 +85,8 @@ func (c Config) check() error {
 		wrong = fmt.Sprintf("no index can be named %.100q", c.Index)
 	case c.APIKey != "" && c.User != "":
 		wrong = "both a key and a user are given"
+	case c.Timeout < 0:
+		wrong = fmt.Sprintf("a wait of %v", c.Timeout)
 	case c.Shards < 0 || c.Replicas < 0 || c.Shards > 1000 || c.Replicas > 1000:
 		wrong = fmt.Sprintf("%d shards and %d replicas", c.Shards, c.Replicas)
 	default:
@@ -142,6 +148,9 @@ func connect(cfg Config) (*Index, error) {
 	if cfg.Index == "" {
 		cfg.Index = "xunqin"
 	}
+	if cfg.Timeout == 0 {
+		cfg.Timeout = 30 * time.Second
+	}
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
@@ -163,7 +172,7 @@ func connect(cfg Config) (*Index, error) {
 	}
 	options := []elastictransport.Option{
 		elastictransport.WithURLs(hosts...), elastictransport.WithTransport(x.http),
-		elastictransport.WithRetry(tries-1, http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable),
+		elastictransport.WithRetry(tries-1, http.StatusTooManyRequests, http.StatusBadGateway),
 		elastictransport.WithRetryOnError(func(*http.Request, error) bool { return len(hosts) > 1 }), // another may answer
 		elastictransport.WithRetryBackoff(backoff),
 	}
@@ -299,8 +308,19 @@ type request interface {
 	Do(ctx context.Context, transport esapi.Transport) (*esapi.Response, error)
 }
 
-// do asks, and reads the answer into out.
+// do asks, and reads the answer into out, within Config.Timeout.
 func (x *Index) do(ctx context.Context, r request, out any) (http.Header, error) {
+	bound, cancel := context.WithTimeout(ctx, x.cfg.Timeout)
+	defer cancel()
+	header, err := x.ask(bound, r, out)
+	if err != nil && bound.Err() != nil && ctx.Err() == nil {
+		err = fmt.Errorf("%w: no answer in %v", search.ErrUnavailable, x.cfg.Timeout)
+	}
+	return header, err
+}
+
+// ask is do without a bound but ctx.
+func (x *Index) ask(ctx context.Context, r request, out any) (http.Header, error) {
 	res, err := r.Do(ctx, x.es)
 	if err != nil {
 		if ctx.Err() != nil {
@@ -346,12 +366,21 @@ func body(v any) (io.Reader, error) {
 
 // search runs a query over all shards, or fails.
 func (x *Index) search(ctx context.Context, query object, out any) error {
+	return x.searchShards(ctx, query, false, out)
+}
+
+// searchSome runs a query over the shards that answer in time.
+func (x *Index) searchSome(ctx context.Context, query object, out any) error {
+	return x.searchShards(ctx, query, true, out)
+}
+
+func (x *Index) searchShards(ctx context.Context, query object, some bool, out any) error {
 	b, err := body(query)
 	if err != nil {
 		return err
 	}
-	var partial bool
-	r := esapi.SearchRequest{Body: b, AllowPartialSearchResults: &partial}
+	// The server stops sooner than the wait for it ends, so that what it has by then arrives.
+	r := esapi.SearchRequest{Body: b, AllowPartialSearchResults: &some, Timeout: x.cfg.Timeout * 3 / 4}
 	if query["pit"] == nil {
 		r.Index = []string{x.name}
 	}

@@ -13,6 +13,7 @@ import (
 )
 
 // Find lets the server read its postings; counting costs the more, the higher Page.Count is.
+// Where shards fail or time runs out, the Result is of the others, and says so.
 func (x *Index) Find(ctx context.Context, q search.Query, p search.Page) (search.Result, error) {
 	var r search.Result
 	err := x.ready(ctx)
@@ -62,14 +63,23 @@ func (x *Index) find(ctx context.Context, q search.Query, p search.Page) (r sear
 		ask["search_after"] = []any{p.After.At.UnixMilli(), p.After.ID}
 	}
 	var answer struct {
-		Hits struct {
+		TimedOut bool                            `json:"timed_out"`
+		Shards   struct{ Total, Successful int } `json:"_shards"`
+		Hits     struct {
 			Total struct{ Value int }
 			Hits  []sorted
 		}
 	}
-	if err := x.search(ctx, ask, &answer); err != nil {
+	if err := x.searchSome(ctx, ask, &answer); err != nil {
 		return r, err
 	}
+	if s := answer.Shards; s.Successful < s.Total {
+		if s.Successful == 0 {
+			return r, fmt.Errorf("%w: none of %d shards does", search.ErrUnavailable, s.Total)
+		}
+		r.Partial, r.Missing = true, float64(s.Total-s.Successful)/float64(s.Total)
+	}
+	r.Partial = r.Partial || answer.TimedOut
 	for _, h := range answer.Hits.Hits {
 		f, err := h.found()
 		if err != nil {

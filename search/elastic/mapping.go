@@ -391,13 +391,13 @@ func (x *Index) purge(ctx context.Context) error {
 		case <-t.C:
 		}
 	}
-	if _, err := x.do(ctx, esapi.IndicesFlushRequest{Index: []string{x.name}, Force: &yes, WaitIfOngoing: &yes}, nil); err != nil {
+	if _, err := x.ask(ctx, esapi.IndicesFlushRequest{Index: []string{x.name}, Force: &yes, WaitIfOngoing: &yes}, nil); err != nil {
 		return err
 	}
 	var r struct {
 		Shards struct{ Failed int } `json:"_shards"`
 	}
-	if _, err := x.do(ctx, esapi.IndicesForcemergeRequest{Index: []string{x.name}, OnlyExpungeDeletes: &yes, Flush: &yes}, &r); err != nil {
+	if _, err := x.ask(ctx, esapi.IndicesForcemergeRequest{Index: []string{x.name}, OnlyExpungeDeletes: &yes, Flush: &yes}, &r); err != nil {
 		return err
 	}
 	if r.Shards.Failed > 0 {
