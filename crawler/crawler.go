@@ -98,11 +98,22 @@ type PhotoURL struct {
 // Page is what a Reader hands on at once. The caller commits Posts and Cursor
 // together or not at all, so a Cursor never covers a post that was not stored.
 type Page struct {
-	Posts    []Post
-	Cursor   json.RawMessage // where to go on after this page; replaces Source.Cursor
-	More     bool            // another page is known to follow
-	Warnings []string        // oddities an admin should see; no text, name or token of a post
+	Posts  []Post
+	Cursor json.RawMessage // where to go on after this page; replaces Source.Cursor
+	More   bool            // another page is known to follow
+	// Capped: the source ends here although more may lie between this page and
+	// what earlier runs have seen (a list of the newest twenty, all of them new).
+	Capped bool
+	// Since: this page and those before it in the run show all the source has
+	// since then. Zero when the reader cannot tell; Beginning when there is no
+	// more.
+	Since    time.Time
+	Warnings []string // oddities an admin should see; no text, name or token of a post
 }
+
+// Beginning is before every post: as Page.Since it says that the source has
+// shown all it has.
+func Beginning() time.Time { return time.Unix(0, 0).UTC() }
 
 // A Reader knows one kind of source. Read starts at src.Cursor, fetches only
 // through f, and calls emit for each page in the order in which their cursors

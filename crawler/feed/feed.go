@@ -159,6 +159,8 @@ func (Reader) Read(ctx context.Context, f *crawler.Fetcher, src crawler.Source, 
 		if p.More {
 			cur.Next = next
 		} else {
+			p.Since = since(doc.feed.Items)
+			p.Capped = len(cur.Seen) > 0 && !known && len(doc.feed.Items) > 0
 			cur.finish()
 		}
 		p.Cursor, err = json.Marshal(cur)
@@ -338,6 +340,19 @@ func (d document) page(cur *cursor, base *url.URL, kind string, zone *time.Locat
 		p.Warnings = append(p.Warnings, fmt.Sprintf("%d items with a date that cannot be read", undated))
 	}
 	return p, known
+}
+
+// since is the date of the last item where a page is sorted by date, newest first:
+// all that is newer stands before it. Zero where it is not, or where a date is
+// missing.
+func since(items []*gofeed.Item) (oldest time.Time) {
+	for _, it := range items {
+		if it == nil || it.PublishedParsed == nil || !oldest.IsZero() && it.PublishedParsed.After(oldest) {
+			return time.Time{}
+		}
+		oldest = it.PublishedParsed.UTC()
+	}
+	return oldest
 }
 
 func index(list []item) map[string]string {

@@ -320,3 +320,54 @@ func TestConfigurationFaultsAreNamed(t *testing.T) {
 		}
 	}
 }
+
+// shown runs once, commits the cursor and gives the last page.
+func shown(t *testing.T, d *crawler.Door, r crawler.Reader, src *crawler.Source) (last crawler.Page) {
+	t.Helper()
+	_, err := d.Run(t.Context(), r, *src, func(_ context.Context, p crawler.Page) error {
+		last, src.Cursor = p, p.Cursor
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return last
+}
+
+func TestAListThatShowsNothingKnownIsCapped(t *testing.T) {
+	list := func(first, last int) http.Handler {
+		var s strings.Builder
+		s.WriteString(`<rss version="2.0"><channel><title>t</title>`)
+		for id := last; id >= first; id-- {
+			fmt.Fprintf(&s, `<item><guid>%d</guid><title>%d</title><pubDate>%s</pubDate></item>`, id, id, time.Date(2026, 1, 1, id, 0, 0, 0, time.UTC).Format(time.RFC1123Z))
+		}
+		return crawlertest.Body("application/rss+xml", s.String()+`</channel></rss>`)
+	}
+	site := crawlertest.NewSite(t)
+	d := crawlertest.NewDoor(t, site)
+	src := source(site, "")
+	for _, run := range []struct {
+		first, last int
+		capped      bool
+	}{{1, 5, false}, {4, 8, false}, {9, 13, true}, {13, 17, false}} {
+		site.Handle("/feed", list(run.first, run.last))
+		p := shown(t, d, feed.Reader{}, &src)
+		if p.Capped != run.capped || !p.Since.Equal(time.Date(2026, 1, 1, run.first, 0, 0, 0, time.UTC)) {
+			t.Errorf("items %d to %d: capped %t, everything since %s", run.first, run.last, p.Capped, p.Since)
+		}
+	}
+}
+
+func TestAFeedOutOfOrderDoesNotSaySinceWhenItIsWhole(t *testing.T) {
+	for _, rss := range []string{
+		`<item><guid>1</guid><pubDate>Thu, 01 Jan 2026 00:00:00 GMT</pubDate></item><item><guid>2</guid><pubDate>Fri, 02 Jan 2026 00:00:00 GMT</pubDate></item>`,
+		`<item><guid>1</guid><pubDate>Thu, 01 Jan 2026 00:00:00 GMT</pubDate></item><item><guid>2</guid></item>`,
+	} {
+		site := crawlertest.NewSite(t)
+		site.Handle("/feed", crawlertest.Body("application/rss+xml", `<rss version="2.0"><channel><title>t</title>`+rss+`</channel></rss>`))
+		src := source(site, "")
+		if p := shown(t, crawlertest.NewDoor(t, site), feed.Reader{}, &src); !p.Since.IsZero() {
+			t.Errorf("everything since %s: %s", p.Since, rss)
+		}
+	}
+}

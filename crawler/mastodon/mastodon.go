@@ -172,6 +172,12 @@ func (r *Reader) Read(ctx context.Context, f *crawler.Fetcher, src crawler.Sourc
 		}
 		p := posts(list)
 		p.More = more
+		if !forward {
+			p.Since = since(list)
+			if next == "" {
+				p.Since = crawler.Beginning()
+			}
+		}
 		p.Cursor, err = json.Marshal(cur)
 		if err != nil {
 			return fmt.Errorf("mastodon cursor: %w", err)
@@ -293,6 +299,21 @@ func newestOf(list []status) string {
 		}
 	}
 	return newest
+}
+
+// since is the time of the oldest item of a page from new to old; of a boost its
+// own time counts, for that is where it stands. Zero if one has no time.
+func since(list []status) (oldest time.Time) {
+	for _, s := range list {
+		at, err := time.Parse(time.RFC3339, s.CreatedAt)
+		if err != nil {
+			return time.Time{}
+		}
+		if oldest.IsZero() || at.Before(oldest) {
+			oldest = at.UTC()
+		}
+	}
+	return oldest
 }
 
 // status is what is read of a post: the fields named here and no other.

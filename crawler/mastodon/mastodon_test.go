@@ -330,3 +330,41 @@ func TestConfigurationFaultsAreNamed(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestARunSaysSinceWhenItShowsEverything(t *testing.T) {
+	hour := func(n int) time.Time { return time.Date(2026, 1, 20, n, 0, 0, 0, time.UTC) }
+	site := crawlertest.NewSite(t)
+	s := &server{base: site.URL, first: 1, last: 20, post: func(id int) string {
+		dated := strings.ReplaceAll(plain(id), "2026-01-20T06:30:12.345Z", hour(id).Format(time.RFC3339))
+		if id != 17 {
+			return dated
+		}
+		old := strings.ReplaceAll(plain(900), "2026-01-20T06:30:12.345Z", "2019-01-01T00:00:00Z")
+		return strings.TrimSuffix(dated, "}") + `,"reblog":` + old + "}" // a boost of an old post stands at its own time
+	}}
+	site.Fallback(s)
+	d := crawlertest.NewDoor(t, site)
+	src := source(site, `,"limit":5,"backfill":2`)
+	var since []time.Time
+	run := func() {
+		t.Helper()
+		since = nil
+		if _, err := d.Run(t.Context(), &mastodon.Reader{}, src, func(_ context.Context, p crawler.Page) error {
+			since, src.Cursor = append(since, p.Since), p.Cursor
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if run(); !cmp.Equal(since, []time.Time{hour(16), hour(11)}) {
+		t.Errorf("first run: everything since %v", since)
+	}
+	s.last = 22
+	if run(); !cmp.Equal(since, []time.Time{{}}) {
+		t.Errorf("forwards, a page says nothing of what is behind it: %v", since)
+	}
+	src.Cursor, s.last = nil, 0
+	if run(); !cmp.Equal(since, []time.Time{crawler.Beginning()}) {
+		t.Errorf("an empty timeline is read whole: %v", since)
+	}
+}
