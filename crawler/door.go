@@ -191,7 +191,8 @@ func (d *Door) Picture(ctx context.Context, src Source, address string) (Picture
 
 // trip is a request with the rules under which it is made.
 type trip struct {
-	header http.Header // beside the user agent; Authorization stays with the first host
+	header http.Header // beside the user agent; Authorization and Cookie stay with the first host
+	body   []byte      // of a POST; nil is a GET
 	limit  int64       // bytes of body
 	rest   bool        // what lies beyond limit is left unread instead of refused
 	rate   Rate
@@ -244,8 +245,13 @@ func (d *Door) follow(ctx context.Context, u *url.URL, t trip, ask func(context.
 		if err != nil {
 			return reply{}, &Refusal{Name: RefusedURL, Status: r.status, URL: u.String(), Detail: "redirect to what is no address"}
 		}
+		// What lies there is for people, and some sites make robots a visitor of a kind by it.
+		if loginAddress(next) {
+			return reply{}, &Refusal{Name: RefusedLogin, Status: r.status, URL: u.String(), Detail: "redirected to a sign-in page"}
+		}
 		if origin(next) != origin(u) {
 			t.header.Del("Authorization")
+			t.header.Del("Cookie")
 		}
 		u = next
 	}
@@ -389,9 +395,10 @@ func (r reply) refusal() *Refusal {
 }
 
 // pause is until when the host asks to be left alone: Retry-After in seconds or
-// as a date (the later, where a host sends both), the reset time of a spent
-// X-RateLimit, a minute for a 429 that names neither. No wish beyond a day is
-// followed; the source is then tried again daily.
+// as a date (the later, where a host sends both), the reset of a spent
+// X-RateLimit or RateLimit (a date, Unix seconds, or seconds from now, as
+// Mastodon, Bluesky and Reddit write it), a minute for a 429 that names none. No
+// wish beyond a day is followed; the source is then tried again daily.
 func pause(status int, h http.Header, now time.Time) time.Time {
 	var until time.Time
 	later := func(t time.Time) {
@@ -408,12 +415,18 @@ func pause(status int, h http.Header, now time.Time) time.Time {
 			}
 		}
 	}
-	if status == http.StatusTooManyRequests || strings.TrimSpace(h.Get("X-RateLimit-Remaining")) == "0" {
-		v := strings.TrimSpace(h.Get("X-RateLimit-Reset"))
+	for _, prefix := range []string{"X-RateLimit-", "RateLimit-"} {
+		left, err := strconv.ParseFloat(strings.TrimSpace(h.Get(prefix+"Remaining")), 64)
+		if spent := err == nil && left < 1; !spent && status != http.StatusTooManyRequests {
+			continue
+		}
+		v := strings.TrimSpace(h.Get(prefix + "Reset"))
 		if t, err := time.Parse(time.RFC3339, v); err == nil {
 			later(t)
 		} else if s, err := strconv.ParseInt(v, 10, 64); err == nil && s > 1e9 && s < 1e11 {
 			later(time.Unix(s, 0))
+		} else if err == nil && s >= 0 && s <= 24*60*60 {
+			later(now.Add(time.Duration(s) * time.Second))
 		}
 	}
 	if status == http.StatusTooManyRequests && until.IsZero() {

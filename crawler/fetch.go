@@ -38,9 +38,10 @@ type Request struct {
 	URL        string
 	Accept     string        // as in the header; empty is */* for pages, application/json for JSON
 	Bearer     string        // token of an API; sent to this origin alone
+	Header     http.Header   // further headers; of these, Authorization and Cookie are sent to this origin alone
 	Validators Validators    // of the last answer, to be told of a change only
 	Every      time.Duration // pause round this request where it is longer than the source's, for what nobody waits for
-	Body       []byte        // JSON that is posted, for JSON alone: some APIs take a search no other way; nil asks with GET
+	Body       []byte        // posted, for JSON alone: some APIs take a search no other way; JSON unless Header says otherwise; nil asks with GET
 }
 
 // Validators are what a site gave to recognise an unchanged page by, byte for
@@ -103,7 +104,10 @@ func (f *Fetcher) fetch(ctx context.Context, req Request, ask func(context.Conte
 	if err != nil {
 		return Answer{}, &Refusal{Name: RefusedURL, Detail: "not an address"}
 	}
-	h := http.Header{}
+	h := req.Header.Clone()
+	if h == nil {
+		h = http.Header{}
+	}
 	set := func(key, value string) {
 		if value != "" {
 			h.Set(key, value)
@@ -115,7 +119,7 @@ func (f *Fetcher) fetch(ctx context.Context, req Request, ask func(context.Conte
 	if req.Bearer != "" {
 		h.Set("Authorization", "Bearer "+req.Bearer)
 	}
-	if req.Body != nil {
+	if req.Body != nil && h.Get("Content-Type") == "" {
 		h.Set("Content-Type", "application/json")
 	}
 	rate := f.src.Rate
@@ -187,15 +191,19 @@ func (r *Refusal) failed() bool {
 	return false
 }
 
-// apiError is the message that APIs put beside an error status.
+// apiError is what APIs put beside an error status: a word, a sentence or both.
 func apiError(body []byte) string {
 	var m struct {
-		Error any `json:"error"`
+		Error   any `json:"error"`
+		Message any `json:"message"`
 	}
 	if json.Unmarshal(body, &m) != nil {
 		return ""
 	}
 	s, _ := m.Error.(string)
+	if message, ok := m.Message.(string); ok && message != "" {
+		s = strings.TrimPrefix(s+": "+message, ": ")
+	}
 	if len(s) > 200 {
 		s = strings.ToValidUTF8(s[:200], "")
 	}

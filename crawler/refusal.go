@@ -18,6 +18,9 @@ const (
 	RefusedWeibo       = "weibo-432"       // 432, Weibo's own
 	RefusedServer      = "server-error"    // 5xx
 	RefusedStatus      = "bad-status"      // any other status that is no content
+	RefusedExpired     = "expired"         // a cookie, password or token of the source is not taken any more
+	RefusedClosed      = "closed"          // the place is there and does not show its posts to everybody
+	RefusedShape       = "bad-shape"       // entries are there and none of them can be read: the site was rebuilt
 	RefusedNotJSON     = "not-json"        // JSON was due
 	RefusedNotFeed     = "not-feed"        // a feed was due
 	RefusedNotPage     = "not-page"        // an HTML page was due

@@ -38,17 +38,23 @@ func looksHTML(body []byte) bool {
 	return false
 }
 
+// loginAddress reports whether an address says of itself that it is where
+// people sign in, or where a site tells people from programs.
+func loginAddress(u *url.URL) bool {
+	for _, part := range strings.FieldsFunc(strings.ToLower(u.Host+"/"+u.Path), func(r rune) bool { return r == '/' || r == '.' }) {
+		switch part {
+		case "login", "signin", "sign_in", "passport", "visitor":
+			return true
+		}
+	}
+	return false
+}
+
 // wallOf looks for the parts that puzzles and sign-in pages cannot do without.
 // It is asked only of pages that came in place of something else: a page that
 // was due may well have a sign-in form in a corner.
 func wallOf(body []byte, u *url.URL) string {
-	login := false
-	for _, part := range strings.FieldsFunc(strings.ToLower(u.Host+u.Path), func(r rune) bool { return r == '/' || r == '.' }) {
-		switch part {
-		case "login", "signin", "sign_in", "passport", "visitor":
-			login = true
-		}
-	}
+	login := loginAddress(u)
 	z := html.NewTokenizer(bytes.NewReader(body))
 	for {
 		switch z.Next() {

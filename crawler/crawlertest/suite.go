@@ -27,6 +27,9 @@ type Suite struct {
 	Site func(base string) (h http.Handler, want []string)
 	// Empty is what a healthy site without posts answers at Path.
 	Empty http.Handler
+	// Mutants makes changed pages of the first one, such as JSONMutants and
+	// HTMLMutants do; nil leaves that case out.
+	Mutants func(t testing.TB, body string) []Mutant
 }
 
 // Run is the suite every Reader passes.
@@ -214,6 +217,10 @@ func Run(t *testing.T, s Suite) {
 			t.Errorf("the run went on for %v", took)
 		}
 	})
+
+	if s.Mutants != nil {
+		t.Run("RebuiltSiteIsSaid", s.rebuilt)
+	}
 
 	t.Run("ConfigurationIsChecked", func(t *testing.T) {
 		checker, ok := s.Reader.(crawler.ConfigChecker)

@@ -232,10 +232,18 @@ func page(ctx context.Context, f *crawler.Fetcher, c Config, cur cursor, token s
 		ref.Detail = err.Error()
 		return nil, "", ref
 	}
+	unsaid := 0
 	for _, s := range list {
+		if s.Visibility == "" {
+			unsaid++
+		}
 		if s.ID == "" {
 			return nil, "", &crawler.Refusal{Name: crawler.RefusedNotJSON, Status: http.StatusOK, URL: a.URL, Detail: "a post without id"}
 		}
+	}
+	// Only public posts are read, so a server that no longer says which are would look like one without posts.
+	if len(list) > 0 && unsaid == len(list) {
+		return nil, "", &crawler.Refusal{Name: crawler.RefusedShape, Status: http.StatusOK, URL: a.URL, Detail: "no post says whether it is public"}
 	}
 	return list, older(a, c.Server, list), nil
 }

@@ -80,7 +80,8 @@ func TestReader(t *testing.T) {
 			}
 			return &server{base: base, first: 991, last: 1012, post: plain}, want
 		},
-		Empty: crawlertest.Body("application/json", "[]"),
+		Empty:   crawlertest.Body("application/json", "[]"),
+		Mutants: crawlertest.JSONMutants,
 	})
 }
 
