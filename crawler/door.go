@@ -192,7 +192,6 @@ func (d *Door) Picture(ctx context.Context, src Source, address string) (Picture
 // trip is a request with the rules under which it is made.
 type trip struct {
 	header http.Header // beside the user agent; Authorization and Cookie stay with the first host
-	body   []byte      // of a POST; nil is a GET
 	limit  int64       // bytes of body
 	rest   bool        // what lies beyond limit is left unread instead of refused
 	rate   Rate

@@ -19,12 +19,10 @@ const (
 	RefusedServer      = "server-error"    // 5xx
 	RefusedStatus      = "bad-status"      // any other status that is no content
 	RefusedExpired     = "expired"         // a cookie, password or token of the source is not taken any more
-	RefusedClosed      = "closed"          // the place is there and does not show its posts to everybody
-	RefusedShape       = "bad-shape"       // entries are there and none of them can be read: the site was rebuilt
 	RefusedNotJSON     = "not-json"        // JSON was due
 	RefusedNotFeed     = "not-feed"        // a feed was due
 	RefusedNotPage     = "not-page"        // an HTML page was due
-	RefusedMarkup      = "markup"          // a page without the parts that were due: wrong selector, changed template
+	RefusedMarkup      = "markup"          // an answer without the parts that were due: wrong selector, changed template, rebuilt API
 	RefusedClosed      = "closed"          // the site itself says that guests may not read this
 	RefusedNotPicture  = "not-picture"     // a picture was due
 	RefusedRobots      = "robots"          // robots.txt says no, or could not be read

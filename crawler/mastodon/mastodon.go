@@ -243,7 +243,7 @@ func page(ctx context.Context, f *crawler.Fetcher, c Config, cur cursor, token s
 	}
 	// Only public posts are read, so a server that no longer says which are would look like one without posts.
 	if len(list) > 0 && unsaid == len(list) {
-		return nil, "", &crawler.Refusal{Name: crawler.RefusedShape, Status: http.StatusOK, URL: a.URL, Detail: "no post says whether it is public"}
+		return nil, "", &crawler.Refusal{Name: crawler.RefusedMarkup, Status: http.StatusOK, URL: a.URL, Detail: "no post says whether it is public"}
 	}
 	return list, older(a, c.Server, list), nil
 }

@@ -167,7 +167,7 @@ func TestEveryWordThatIsChosenFromATableHasAText(t *testing.T) {
 		"setup":       {"contact", "https", "mail", "admin", "people", "source"},
 		"why": {crawler.RefusedLogin, crawler.RefusedCaptcha, crawler.RefusedAuth, crawler.RefusedForbidden, crawler.RefusedNotFound, crawler.RefusedGone, crawler.RefusedTeapot,
 			crawler.RefusedRate, crawler.RefusedWeibo, crawler.RefusedServer, crawler.RefusedStatus, crawler.RefusedNotJSON, crawler.RefusedNotFeed, crawler.RefusedNotPicture,
-			crawler.RefusedExpired, crawler.RefusedClosed, crawler.RefusedShape, crawler.RefusedRobots, crawler.RefusedTooLarge, crawler.RefusedCut, crawler.RefusedEncoding, crawler.RefusedAddress, crawler.RefusedURL, crawler.RefusedRedirects,
+			crawler.RefusedExpired, crawler.RefusedClosed, crawler.RefusedMarkup, crawler.RefusedNotPage, crawler.RefusedRobots, crawler.RefusedTooLarge, crawler.RefusedCut, crawler.RefusedEncoding, crawler.RefusedAddress, crawler.RefusedURL, crawler.RefusedRedirects,
 			crawler.RefusedTimeout, crawler.RefusedUnreachable, "no-reader", "no-contact", "failed", "overdue"},
 	} {
 		for _, w := range words {
