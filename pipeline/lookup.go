@@ -84,6 +84,30 @@ func (p *Pipeline) SearchPhoto(ctx context.Context, b []byte) (PhotoAnswer, erro
 	return a, p.fill(ctx, &a, found)
 }
 
+// MostNear is how many photos a search by fingerprint looks at, the nearest first.
+const MostNear = 200
+
+// SearchFingerprint looks for photos with a fingerprint at most radius bits from one, the nearest first; more says that there are
+// others beyond MostNear. Nothing is held against the pictures, so the groups have no kind: a fingerprint alone tells less than a
+// picture does.
+func (p *Pipeline) SearchFingerprint(ctx context.Context, f search.Fingerprint, radius int) (a PhotoAnswer, more bool, err error) {
+	a.Matchable = true
+	if err := p.Follow(ctx); err != nil {
+		if a.Behind, err = p.Lag(ctx); err != nil {
+			return a, false, err
+		}
+	}
+	hits, err := p.Index.Similar(ctx, f, radius)
+	if err != nil {
+		return a, false, fmt.Errorf("search: %w", err)
+	}
+	found := make([]match.Found, 0, min(len(hits), MostNear))
+	for _, h := range hits[:min(len(hits), MostNear)] {
+		found = append(found, match.Found{ID: h.Photo})
+	}
+	return a, len(hits) > MostNear, p.fill(ctx, &a, found)
+}
+
 // fill groups what was found: whole pictures, of which a copy was found, and reports.
 func (p *Pipeline) fill(ctx context.Context, a *PhotoAnswer, found []match.Found) error {
 	ids := make([]string, len(found))

@@ -52,10 +52,10 @@ func (s *Store) ExpiredReports(ctx context.Context, tx *sql.Tx, before time.Time
 	return all(ctx, "expired reports", s.from(tx), scanString, `SELECT id FROM reports WHERE status='closed' AND closed_at < $1 ORDER BY closed_at, id LIMIT $2`, ms(before), most)
 }
 
-// ExpireRest drops what has outlived itself without holding anything of a child: sessions, spent links, attempts, robots.txt.
+// ExpireRest drops what has outlived itself without holding anything of a child: sessions, tokens, spent links, attempts, robots.txt.
 func (s *Store) ExpireRest(ctx context.Context, tx *sql.Tx) error {
 	now := s.now()
-	for _, q := range []string{`DELETE FROM sessions WHERE expires_at <= $1`, `DELETE FROM links WHERE expires_at <= $1`, `DELETE FROM robots WHERE expires_at <= $1`, `DELETE FROM tombstones WHERE expires_at <= $1`} {
+	for _, q := range []string{`DELETE FROM sessions WHERE expires_at <= $1`, `DELETE FROM links WHERE expires_at <= $1`, `DELETE FROM robots WHERE expires_at <= $1`, `DELETE FROM tombstones WHERE expires_at <= $1`, `DELETE FROM tokens WHERE expires_at <= $1`} {
 		if _, err := exec(ctx, "expire", tx, q, now); err != nil {
 			return err
 		}

@@ -73,7 +73,7 @@ func (s *Store) AddUser(ctx context.Context, tx *sql.Tx, u User) (string, error)
 }
 
 // ChangeUser stores all that can be edited of a person. When roles, password, factor or the disabling change, the person's
-// sessions end in the same transaction. ErrStale when u.Version is not the one stored.
+// sessions and tokens end in the same transaction. ErrStale when u.Version is not the one stored.
 func (s *Store) ChangeUser(ctx context.Context, tx *sql.Tx, u User) error {
 	had, err := s.User(ctx, tx, u.ID)
 	if err != nil {
@@ -86,6 +86,9 @@ func (s *Store) ChangeUser(ctx context.Context, tx *sql.Tx, u User) error {
 	}
 	if had.Password == u.Password && string(had.Factor) == string(u.Factor) && slices.Equal(had.Roles, u.Roles) && had.DisabledAt.Equal(u.DisabledAt) {
 		return nil
+	}
+	if err := s.RevokeTokensOf(ctx, tx, u.ID); err != nil {
+		return err
 	}
 	return s.EndSessionsOf(ctx, tx, u.ID)
 }

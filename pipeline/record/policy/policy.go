@@ -33,6 +33,7 @@ type Lives struct {
 	Link        Duration `toml:"link"`
 	Reveal      Duration `toml:"reveal"`
 	Invitation  Duration `toml:"invitation"`
+	Token       Duration `toml:"token"`
 	Undo        Duration `toml:"undo"`
 	BackupKeys  Duration `toml:"backup_keys"`
 }
@@ -47,6 +48,8 @@ type Limits struct {
 	SignInWindow   Duration `toml:"sign_in_window"`
 	SignInWait     int      `toml:"sign_in_wait"`
 	SearchesAnHour int      `toml:"searches_an_hour"`
+	OpensAnHour    int      `toml:"opens_an_hour"`
+	CallsAMinute   int      `toml:"calls_a_minute"`
 	Upload         int64    `toml:"upload"` // bytes
 	Passphrase     int      `toml:"passphrase"`
 	AnswerStep     Duration `toml:"answer_step"`
@@ -128,10 +131,11 @@ func (p Policy) numbers() []struct {
 	return []row{
 		{"derivative", int64(l.Derivative), false}, {"fingerprint", int64(l.Fingerprint), false}, {"text", int64(l.Text), false}, {"closed", int64(l.Closed), false},
 		{"audit_months", int64(l.AuditMonths), false}, {"tombstone", int64(l.Tombstone), true}, {"session", int64(l.Session), false}, {"idle", int64(l.Idle), false},
-		{"link", int64(l.Link), false}, {"reveal", int64(l.Reveal), false}, {"invitation", int64(l.Invitation), false}, {"undo", int64(l.Undo), false},
+		{"link", int64(l.Link), false}, {"reveal", int64(l.Reveal), false}, {"invitation", int64(l.Invitation), false}, {"token", int64(l.Token), false}, {"undo", int64(l.Undo), false},
 		{"backup_keys", int64(l.BackupKeys), false}, {"side", int64(m.Side), false}, {"grey", int64(m.Grey), false}, {"flood", int64(m.Flood), false}, {"views_an_hour", int64(m.ViewsAnHour), false},
 		{"sign_ins", int64(m.SignIns), false}, {"sign_in_window", int64(m.SignInWindow), true}, {"sign_in_wait", int64(m.SignInWait), false},
-		{"searches_an_hour", int64(m.SearchesAnHour), false}, {"upload", m.Upload, false}, {"passphrase", int64(m.Passphrase), true}, {"answer_step", int64(m.AnswerStep), true},
+		{"searches_an_hour", int64(m.SearchesAnHour), false}, {"opens_an_hour", int64(m.OpensAnHour), false}, {"calls_a_minute", int64(m.CallsAMinute), false},
+		{"upload", m.Upload, false}, {"passphrase", int64(m.Passphrase), true}, {"answer_step", int64(m.AnswerStep), true},
 	}
 }
 

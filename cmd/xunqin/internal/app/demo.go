@@ -46,7 +46,8 @@ const (
 	demoMost  = 400
 )
 
-// NewDemo starts the campaign and fills a new folder with its people, sources and reports. Of o it takes the log level alone.
+// NewDemo starts the campaign and fills a new folder with its people, sources and reports. Of o it takes the log level and the policy
+// alone.
 func NewDemo(ctx context.Context, o Options, log *slog.Logger) (_ *Demo, err error) {
 	d := &Demo{}
 	if d.dir, err = os.MkdirTemp("", "xunqin-demo-"); err != nil {
@@ -64,7 +65,7 @@ func NewDemo(ctx context.Context, o Options, log *slog.Logger) (_ *Demo, err err
 		return nil, err
 	}
 	at := d.campaign.URLs()
-	options := Options{Data: filepath.Join(d.dir, "data"), Keys: filepath.Join(d.dir, "keys"), AllowCIDRs: []string{"127.0.0.0/8"}, LogLevel: o.LogLevel}
+	options := Options{Data: filepath.Join(d.dir, "data"), Keys: filepath.Join(d.dir, "keys"), AllowCIDRs: []string{"127.0.0.0/8"}, LogLevel: o.LogLevel, Policy: o.Policy}
 	for _, u := range []string{at.Mastodon, at.Feed} {
 		port, err := portOf(u)
 		if err != nil {

@@ -20,6 +20,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"xunqin/cmd/xunqin/internal/api"
 	"xunqin/cmd/xunqin/internal/auth"
 	"xunqin/cmd/xunqin/internal/desk"
 	"xunqin/cmd/xunqin/internal/locale"
@@ -113,7 +114,18 @@ func (a *App) handler(gate *auth.Gate, proxy string) (http.Handler, error) {
 		}
 		s.ClientIP = behind(from)
 	}
-	return s.Handler()
+	pages, err := s.Handler()
+	if err != nil {
+		return nil, err
+	}
+	programs, err := (&api.Server{Desk: s}).Handler()
+	if err != nil {
+		return nil, err
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/", pages)
+	mux.Handle("/api/", programs)
+	return mux, nil
 }
 
 // behind finds who asks through a trusted proxy: the last address in X-Forwarded-For, which the proxy wrote itself.

@@ -98,6 +98,7 @@ type commands struct {
 	Matching  matchingCmd  `cmd:"" help:"Show and change how pictures are matched, with two admins."`
 	Sources   sourcesCmd   `cmd:"" help:"List, add, enable and pause sources."`
 	Users     usersCmd     `cmd:"" help:"List people, invite, suspend."`
+	Tokens    tokensCmd    `cmd:"" help:"List, make and revoke tokens, with which programs ask in a person's name."`
 	Reindex   reindexCmd   `cmd:"" help:"Build the index anew from the record."`
 	Backup    backupCmd    `cmd:"" help:"Write a backup of record and sealed pictures, without keys."`
 	Restore   restoreCmd   `cmd:"" help:"Restore a backup into an empty data folder."`

@@ -28,7 +28,7 @@ type inboxRow struct {
 	Count        int           // posts
 	Useful       string
 	Done         bool
-	Lead         *leadLine
+	Lead         *LeadLine
 
 	posted time.Time
 }

@@ -37,7 +37,7 @@ func (s *Server) leadRoutes() []Route {
 type leadsView struct {
 	List  string
 	Lists []string
-	Leads []leadLine
+	Leads []LeadLine
 	Next  string
 	Paged bool
 }
@@ -52,7 +52,7 @@ func (s *Server) leads(p *Page) error {
 	if _, err := p.Read(&form); err != nil {
 		return err
 	}
-	v := leadsView{List: form.List, Lists: []string{"review", "second", "mine", "done"}, Paged: form.After != ""}
+	v := leadsView{List: form.List, Lists: LeadLists(), Paged: form.After != ""}
 	if !slices.Contains(v.Lists, v.List) {
 		v.List = v.Lists[0]
 	}
@@ -151,13 +151,13 @@ type verdictView struct {
 	At                        locale.Moment
 }
 
-// leadView is a lead with the two pictures, what differs, and what may be done.
-type leadView struct {
-	leadLine
-	Report          reportView
+// LeadView is a lead with the two pictures, what differs, and what may be done.
+type LeadView struct {
+	LeadLine
+	Report          ReportView
 	Left, Right     side
-	Copy            copyView // what stands with the right picture
-	Copies          []copyView
+	Copy            CopyView // what stands with the right picture
+	Copies          []CopyView
 	Total           int        // Copies are the first so many
 	MayReport       bool       // read the whole report
 	Shown           bool       // the pictures are sharp
@@ -182,8 +182,8 @@ type leadView struct {
 }
 
 // leadPage makes the page of a lead beside one of its copies, the earliest where none is named.
-func (s *Server) leadPage(p *Page, copyID string) (leadView, error) {
-	v := leadView{Errors: Errors{}, Seconds: int(s.Policy.Lives.Reveal.D().Seconds())}
+func (s *Server) leadPage(p *Page, copyID string) (LeadView, error) {
+	v := LeadView{Errors: Errors{}, Seconds: int(s.Policy.Lives.Reveal.D().Seconds())}
 	l, r, err := s.theLead(p)
 	if err != nil {
 		return v, err
@@ -195,7 +195,7 @@ func (s *Server) leadPage(p *Page, copyID string) (leadView, error) {
 	if len(lines) == 0 {
 		return v, fmt.Errorf("lead %s: %w", l.ID, record.ErrNotFound)
 	}
-	v.leadLine, v.Harmful, v.Closed = lines[0], l.State == record.LeadHarmful, lead.Final(l.State)
+	v.LeadLine, v.Harmful, v.Closed = lines[0], l.State == record.LeadHarmful, lead.Final(l.State)
 	v.DueDay = l.NextAt.In(p.Zone).Format(time.DateOnly)
 	v.Report = p.reportView(r, v.Mine)
 	v.MayReport = v.Mine || theirs(p.User, r.Place)
@@ -247,7 +247,7 @@ func (s *Server) leadPage(p *Page, copyID string) (leadView, error) {
 
 // verdicts fills in who said what, as far as the person may know it, and whether they may say something themselves. The verdicts
 // of others stay hidden until one's own is given.
-func (s *Server) verdicts(p *Page, l record.Lead, r record.Report, v *leadView) error {
+func (s *Server) verdicts(p *Page, l record.Lead, r record.Report, v *LeadView) error {
 	report, other := l.Sides()
 	list, err := s.Records.Verdicts(p.Context(), nil, report, other)
 	if err != nil {
@@ -295,7 +295,7 @@ func (s *Server) verdicts(p *Page, l record.Lead, r record.Report, v *leadView) 
 
 // weigh lists what speaks for and against, from what was claimed and what the words say, and the facts of the two sides: those of the
 // copy that is shown, and what of other copies contradicts the report. It counts nothing up: people weigh.
-func (s *Server) weigh(p *Page, l record.Lead, r record.Report, said facts.Facts, v leadView) (pro, contra []string, list []compared) {
+func (s *Server) weigh(p *Page, l record.Lead, r record.Report, said facts.Facts, v LeadView) (pro, contra []string, list []compared) {
 	kind := cmp.Or(v.CopyKind, l.Kind)
 	if says := p.T("weighkind." + kind); apart(kind) {
 		contra = append(contra, says)
@@ -449,24 +449,14 @@ func (s *Server) decide(p *Page) error {
 	if len(wrong) > 0 {
 		return again(wrong)
 	}
-	// The page was made for one state of the lead. Whoever was faster meanwhile is no reason to lose a verdict.
-	state, signed, _ := strings.Cut(form.Seen, ".")
-	if !hmac.Equal([]byte(signed), []byte(p.sign("seen", l.ID, state))) {
-		return &Problem{Status: http.StatusForbidden, Key: "verdict"}
-	}
-	if own, err := s.verdictOf(p, l); err != nil {
-		return err
-	} else if own.ID != "" {
-		return &Problem{Status: http.StatusConflict, Key: "decided"}
-	}
-	now, _, err := s.Pipeline.Decide(p.Context(), p.User.ID, l.ID, form.Decision, form.Reason)
+	now, meanwhile, err := s.say(p, l, form.Decision, form.Reason, form.Seen)
 	if errors.Is(err, pipeline.ErrReason) {
 		return again(Errors{"reason": p.T("verdict.needsreason")})
 	}
 	if err != nil {
 		return err
 	}
-	if l.State != state {
+	if meanwhile {
 		p.Flash(p.T("verdict.meanwhile"))
 	} else {
 		p.Flash(p.T("verdictsaid." + now.State))
@@ -474,27 +464,49 @@ func (s *Server) decide(p *Page) error {
 	return p.Redirect("/leads/" + l.ID)
 }
 
+// say gives the person's verdict on a lead, of which they have seen what seen says; meanwhile reports that somebody was faster, which
+// is no reason to lose a verdict.
+func (s *Server) say(p *Page, l record.Lead, decision, reason, seen string) (now record.Lead, meanwhile bool, err error) {
+	state, signed, _ := strings.Cut(seen, ".")
+	if !hmac.Equal([]byte(signed), []byte(p.sign("seen", l.ID, state))) {
+		return l, false, &Problem{Status: http.StatusForbidden, Key: "verdict"}
+	}
+	if own, err := s.verdictOf(p, l); err != nil {
+		return l, false, err
+	} else if own.ID != "" {
+		return l, false, &Problem{Status: http.StatusConflict, Key: "decided"}
+	}
+	now, _, err = s.Pipeline.Decide(p.Context(), p.User.ID, l.ID, decision, reason)
+	return now, l.State != state, err
+}
+
 func (s *Server) undo(p *Page) error {
-	l, _, err := s.theLead(p)
-	if err != nil {
-		return err
-	}
-	own, err := s.verdictOf(p, l)
-	if err != nil {
-		return err
-	}
-	if own.ID == "" {
-		return fmt.Errorf("verdict on %s: %w", l.ID, record.ErrStale)
-	}
-	err = s.Pipeline.Undo(p.Context(), p.User.ID, l.ID, own.ID)
-	if errors.Is(err, record.ErrStale) {
-		return &Problem{Status: http.StatusConflict, Key: "undolate", Args: []any{"n", int(s.Policy.Lives.Undo.D().Minutes())}}
-	}
+	l, err := s.unsay(p)
 	if err != nil {
 		return err
 	}
 	p.Flash(p.T("verdict.undone"))
 	return p.Redirect("/leads/" + l.ID)
+}
+
+// unsay takes the person's verdict on the lead that the path names back, while there is time.
+func (s *Server) unsay(p *Page) (record.Lead, error) {
+	l, _, err := s.theLead(p)
+	if err != nil {
+		return l, err
+	}
+	own, err := s.verdictOf(p, l)
+	if err != nil {
+		return l, err
+	}
+	if own.ID == "" {
+		return l, fmt.Errorf("verdict on %s: %w", l.ID, record.ErrStale)
+	}
+	err = s.Pipeline.Undo(p.Context(), p.User.ID, l.ID, own.ID)
+	if errors.Is(err, record.ErrStale) {
+		return l, &Problem{Status: http.StatusConflict, Key: "undolate", Args: []any{"n", int(s.Policy.Lives.Undo.D().Minutes())}}
+	}
+	return l, err
 }
 
 // The time a lead is taken for, and the most its taker may ask for.

@@ -117,7 +117,7 @@ func (p *Page) measuredLine(kind string) string {
 func apart(kind string) bool { return kind == feature.Scene || kind == feature.Layout }
 
 // lay fills in what the copy that is shown is to the report's photo, and where.
-func (s *Server) lay(p *Page, l record.Lead, report, copied record.Photo, v *leadView) error {
+func (s *Server) lay(p *Page, l record.Lead, report, copied record.Photo, v *LeadView) error {
 	v.CopyKind = l.Kind
 	list, err := s.Records.Sightings(p.Context(), nil, l.ID)
 	if err != nil {

@@ -34,6 +34,7 @@ type Page struct {
 	route   Route
 	start   time.Time
 	written bool
+	program *program // that asks in the person's name, where no browser does
 }
 
 // Problem is a refusal that people can act on. Its text is the catalog's problem.<Key>, which says what happened, whether
@@ -41,7 +42,8 @@ type Page struct {
 type Problem struct {
 	Status int
 	Key    string
-	Args   []any // pairs for the text
+	Args   []any     // pairs for the text
+	Until  time.Time // when to ask again, where that is known
 }
 
 func (e *Problem) Error() string { return "problem " + e.Key }
@@ -271,6 +273,11 @@ func (p *Page) fail(err error) {
 		p.s.Log.ErrorContext(p.Context(), "after the answer", "route", p.route.Pattern, "error", err)
 		return
 	}
+	p.failWith(p.problem(err))
+}
+
+// problem is what people are told of an error. What is nobody's fault but the program's is logged under a code.
+func (p *Page) problem(err error) *Problem {
 	var problem *Problem
 	var wait *auth.WaitError
 	var large *http.MaxBytesError
@@ -283,7 +290,7 @@ func (p *Page) fail(err error) {
 	case errors.Is(err, record.ErrStale):
 		problem = &Problem{Status: http.StatusConflict, Key: "stale"}
 	case errors.As(err, &wait):
-		problem = &Problem{Status: http.StatusTooManyRequests, Key: "wait", Args: []any{"n", p.minutesTo(wait.Until)}}
+		problem = &Problem{Status: http.StatusTooManyRequests, Key: "wait", Args: []any{"n", p.minutesTo(wait.Until)}, Until: wait.Until}
 	case errors.Is(err, auth.ErrBusy):
 		problem = &Problem{Status: http.StatusServiceUnavailable, Key: "busy"}
 	case errors.Is(err, search.ErrUnavailable):
@@ -296,7 +303,7 @@ func (p *Page) fail(err error) {
 		p.s.Log.ErrorContext(p.Context(), "request", "code", code, "route", p.route.Pattern, "error", err)
 		problem = &Problem{Status: http.StatusInternalServerError, Key: "internal", Args: []any{"code", code}}
 	}
-	p.failWith(problem)
+	return problem
 }
 
 // minutesTo is how many whole minutes to wait, at least 1.

@@ -22,7 +22,7 @@ func (s *Server) mayOther(p *Page, l record.Lead) (bool, error) {
 }
 
 // pairPage fills in the page of a lead by facts: both documents with what was read from them, and what speaks for and against.
-func (s *Server) pairPage(p *Page, l record.Lead, r record.Report, v *leadView) error {
+func (s *Server) pairPage(p *Page, l record.Lead, r record.Report, v *LeadView) error {
 	said, err := s.Records.Facts(p.Context(), nil, record.Ref{ID: r.ID, Kind: "report"})
 	if err != nil {
 		return err

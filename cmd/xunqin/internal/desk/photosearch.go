@@ -17,27 +17,27 @@ func (s *Server) photoSearchRoutes() []Route {
 	}
 }
 
-// photoSearchView is the form and, after a search, what was found. The picture itself is not in it, nor anywhere else.
-type photoSearchView struct {
+// PhotoSearchView is the form and, after a search, what was found. The picture itself is not in it, nor anywhere else.
+type PhotoSearchView struct {
 	Errors  Errors
 	MB      int64
 	Done    bool
 	Flat    bool // nothing was looked for
-	Groups  []groupView
+	Groups  []GroupView
 	Outside int
-	Reports []reportLine
+	Reports []ReportLine
 	// What is no copy: another shot of the scene, another photo in the same frame.
-	ApartGroups  []groupView
-	ApartReports []reportLine
+	ApartGroups  []GroupView
+	ApartReports []ReportLine
 	Behind       int64
 	Health       crawlHealth
 }
 
 // Apart reports whether something was found that is no copy.
-func (v photoSearchView) Apart() bool { return len(v.ApartGroups)+len(v.ApartReports) > 0 }
+func (v PhotoSearchView) Apart() bool { return len(v.ApartGroups)+len(v.ApartReports) > 0 }
 
-func (s *Server) photoSearchForm() photoSearchView {
-	return photoSearchView{Errors: Errors{}, MB: s.Policy.Limits.Upload >> 20}
+func (s *Server) photoSearchForm() PhotoSearchView {
+	return PhotoSearchView{Errors: Errors{}, MB: s.Policy.Limits.Upload >> 20}
 }
 
 func (s *Server) photoSearch(p *Page) error { return p.Render("photosearch", s.photoSearchForm()) }
@@ -77,6 +77,17 @@ func (s *Server) searchPhoto(p *Page) error {
 	if err != nil {
 		return err
 	}
+	if err := s.shownFound(p, found, &v); err != nil {
+		return err
+	}
+	if v.Health, err = s.crawlHealth(p); err != nil {
+		return err
+	}
+	return p.Render("photosearch", v)
+}
+
+// shownFound fills in what of a search's answer the person may see.
+func (s *Server) shownFound(p *Page, found pipeline.PhotoAnswer, v *PhotoSearchView) (err error) {
 	v.Done, v.Flat, v.Behind = true, !found.Matchable, found.Behind
 	if v.Groups, v.Outside, err = s.groups(p, found.Groups); err != nil {
 		return err
@@ -86,12 +97,9 @@ func (s *Server) searchPhoto(p *Page) error {
 		return err
 	}
 	v.Outside += outside
-	v.ApartGroups, v.Groups = halves(v.Groups, func(g groupView) bool { return apart(g.Kind) })
-	v.ApartReports, v.Reports = halves(v.Reports, func(r reportLine) bool { return apart(r.Match) })
-	if v.Health, err = s.crawlHealth(p); err != nil {
-		return err
-	}
-	return p.Render("photosearch", v)
+	v.ApartGroups, v.Groups = halves(v.Groups, func(g GroupView) bool { return apart(g.Kind) })
+	v.ApartReports, v.Reports = halves(v.Reports, func(r ReportLine) bool { return apart(r.Match) })
+	return nil
 }
 
 // halves parts a list, each half in its order.
@@ -119,17 +127,18 @@ func (p *Page) photoReason(reason string) string {
 	return p.T("photoreason.other")
 }
 
-// groupView is one picture among the results.
-type groupView struct {
+// GroupView is one picture among the results.
+type GroupView struct {
 	ID, Blurred, Kind string
 	Copies            int
 	pictureSpan
-	Text  string // of the newest copy that was found
-	Leads []leadLine
+	Posts []string // the ids of those with a copy, the earliest first
+	Text  string   // of the newest copy that was found
+	Leads []LeadLine
 }
 
 // groups makes views of the pictures that have a copy within the person's work, each with all its copies, and counts the others.
-func (s *Server) groups(p *Page, found []pipeline.Group) (list []groupView, outside int, err error) {
+func (s *Server) groups(p *Page, found []pipeline.Group) (list []GroupView, outside int, err error) {
 	for _, g := range found {
 		of := g.Copies
 		if g.PictureID != "" {
@@ -149,12 +158,15 @@ func (s *Server) groups(p *Page, found []pipeline.Group) (list []groupView, outs
 			continue
 		}
 		newest := g.Copies[len(g.Copies)-1].Post
-		v := groupView{ID: g.PictureID, Kind: g.Kind, Copies: len(copies), pictureSpan: span(copies)}
+		v := GroupView{ID: g.PictureID, Kind: g.Kind, Copies: len(copies), pictureSpan: span(copies)}
 		if own || theirs(p.User, newest.Place) {
 			v.Text = clipped(masked(newest.Text))
 		}
 		for _, c := range copies {
 			v.Blurred = cmp.Or(v.Blurred, c.Blurred)
+			if c.Post != "" && !slices.Contains(v.Posts, c.Post) && len(v.Posts) < mostCopies {
+				v.Posts = append(v.Posts, c.Post)
+			}
 		}
 		if v.Leads, err = s.leadLines(p, g.Leads); err != nil {
 			return nil, 0, err
@@ -170,7 +182,7 @@ func ownsOne(u record.User, leads []record.Lead) bool {
 }
 
 // reportHits makes lines of the reports that lie within the person's work, and counts the others.
-func (s *Server) reportHits(p *Page, hits []pipeline.ReportHit) (list []reportLine, outside int, err error) {
+func (s *Server) reportHits(p *Page, hits []pipeline.ReportHit) (list []ReportLine, outside int, err error) {
 	for _, h := range hits {
 		if !theirs(p.User, h.Report.Place) {
 			outside++

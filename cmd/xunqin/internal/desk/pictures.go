@@ -35,16 +35,16 @@ const (
 	sharpForm   = "sharp"
 )
 
-// sign is a keyed mark of the parts, worth something in the person's present session only.
+// sign is a keyed mark of the parts, worth something in the person's present session only, or with the present token.
 func (p *Page) sign(purpose string, parts ...string) string {
-	return p.s.mark(purpose, p.s.Auth.Mark(p.Context())+"\x00"+strings.Join(parts, "\x00"))
+	return p.s.mark(purpose, p.bearer()+"\x00"+strings.Join(parts, "\x00"))
 }
 
 // photoLink is where the bytes of a photo are. Whoever gives a link has made sure that the person may follow it: the route that
 // answers asks for the signature, which another session or the end of the link's life make worthless.
 func (p *Page) photoLink(id, form string) string {
 	until := strconv.FormatInt(p.s.Now().Add(p.s.Policy.Lives.Link.D()).Unix(), 10)
-	return "/photos/" + id + "/" + form + "?" + url.Values{"until": {until}, "sign": {p.sign("photo", id, form, until)}}.Encode()
+	return p.base() + "/photos/" + id + "/" + form + "?" + url.Values{"until": {until}, "sign": {p.sign("photo", id, form, until)}}.Encode()
 }
 
 // blurredLink is photoLink of the blurred form, empty where there is none to show.
@@ -55,30 +55,42 @@ func (p *Page) blurredLink(ph record.Photo) string {
 	return p.photoLink(ph.ID, blurredForm)
 }
 
-func (s *Server) photoBytes(p *Page) error {
-	id, form, q := p.Path("id"), p.Path("form"), p.R.URL.Query()
+// errLink: a link to a picture is not whole, of another session, or over.
+var errLink = errors.New("no link to a picture that works")
+
+// linked is the bytes of a photo in a form, for whoever has a link to them.
+func (s *Server) linked(p *Page, id, form string) ([]byte, error) {
+	q := p.R.URL.Query()
 	until, err := strconv.ParseInt(q.Get("until"), 10, 64)
 	if err != nil || !s.Now().Before(time.Unix(until, 0)) || !hmac.Equal([]byte(q.Get("sign")), []byte(p.sign("photo", id, form, q.Get("until")))) {
-		return p.plain(http.StatusForbidden, p.T("picture.linkover"))
+		return nil, errLink
 	}
 	// What was hidden or flagged since the link was given is gone at once.
 	ph, err := s.Records.Photo(p.Context(), nil, id)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if ok, err := s.showable(p, ph); err != nil || !ok {
-		return errors.Join(err, fmt.Errorf("photo %s: %w", id, record.ErrNotFound))
+		return nil, errors.Join(err, fmt.Errorf("photo %s: %w", id, record.ErrNotFound))
 	}
 	key := ph.Blurred
 	if form == sharpForm {
 		key = ph.Sharp
 	}
 	if key == "" {
-		return fmt.Errorf("photo %s: %w", id, record.ErrNotFound)
+		return nil, fmt.Errorf("photo %s: %w", id, record.ErrNotFound)
 	}
 	b, err := s.Pipeline.Picture(p.Context(), key)
 	if errors.Is(err, blob.ErrNotFound) {
-		return fmt.Errorf("photo %s: %w", id, record.ErrNotFound)
+		return nil, fmt.Errorf("photo %s: %w", id, record.ErrNotFound)
+	}
+	return b, err
+}
+
+func (s *Server) photoBytes(p *Page) error {
+	b, err := s.linked(p, p.Path("id"), p.Path("form"))
+	if errors.Is(err, errLink) {
+		return p.plain(http.StatusForbidden, p.T("picture.linkover"))
 	}
 	if err != nil {
 		return err
@@ -174,16 +186,16 @@ func (s *Server) reveal(p *Page, object string, photos ...string) error {
 		return err
 	}
 	s.Log.WarnContext(p.Context(), "view alarm", "user", p.User.ID, "most", most)
-	until, err := s.freeAgain(p, "reveal", most)
+	until, err := s.freeAgain(p, most, "reveal")
 	if err != nil {
 		return err
 	}
-	return &Problem{Status: http.StatusTooManyRequests, Key: "views", Args: []any{"most", most, "n", p.minutesTo(until)}}
+	return &Problem{Status: http.StatusTooManyRequests, Key: "views", Args: []any{"most", most, "n", p.minutesTo(until)}, Until: until}
 }
 
-// freeAgain is when a person who has done an action as often as is allowed in an hour may do it again: an hour after the earliest
+// freeAgain is when a person who has done one of some actions as often as is allowed in an hour may do it again: an hour after the earliest
 // of the last most times.
-func (s *Server) freeAgain(p *Page, action string, most int) (time.Time, error) {
+func (s *Server) freeAgain(p *Page, most int, actions ...string) (time.Time, error) {
 	var before int64
 	for {
 		lines, err := s.Records.AuditLog(p.Context(), nil, before, p.User.ID, 500)
@@ -191,7 +203,7 @@ func (s *Server) freeAgain(p *Page, action string, most int) (time.Time, error) 
 			return s.Now().Add(time.Hour), err
 		}
 		for _, l := range lines {
-			if l.Action != action {
+			if !slices.Contains(actions, l.Action) {
 				continue
 			}
 			if most--; most == 0 {
@@ -215,7 +227,7 @@ func (s *Server) claim(p *Page, action string, most int) error {
 	if err != nil || !over {
 		return err
 	}
-	until, err := s.freeAgain(p, action, most)
+	until, err := s.freeAgain(p, most, action)
 	if err != nil {
 		return err
 	}
@@ -263,9 +275,10 @@ func (s *Server) showPhoto(p *Page) error {
 	return p.Render("shown", v)
 }
 
-// copyView is one copy of a picture and what was claimed with it.
-type copyView struct {
+// CopyView is one copy of a picture and what was claimed with it.
+type CopyView struct {
 	Photo, Blurred           string
+	Post                     string // its id
 	Posted, Seen             locale.Moment
 	Dated                    bool // the source said when; else Posted is when it was first seen
 	Source, Place, Text, URL string
@@ -283,13 +296,13 @@ type copyView struct {
 
 // copies makes views of those copies that lie within the person's work, the earliest first, and counts the others. Whole says that
 // all of them do, own that what they say is the person's to read. Of a copy either the photo, the post or both may be given.
-func (s *Server) copies(p *Page, of []pipeline.Copy, whole, own bool) (list []copyView, outside int, err error) {
+func (s *Server) copies(p *Page, of []pipeline.Copy, whole, own bool) (list []CopyView, outside int, err error) {
 	sources, err := s.sourceNames(p)
 	if err != nil {
 		return nil, 0, err
 	}
 	for _, c := range of {
-		v := copyView{Photo: c.Photo.ID}
+		v := CopyView{Photo: c.Photo.ID}
 		if c.Photo.ReportID != "" {
 			err = s.claimOfReport(p, &v, c.Photo.ReportID)
 		} else {
@@ -317,12 +330,12 @@ func (s *Server) copies(p *Page, of []pipeline.Copy, whole, own bool) (list []co
 		}
 		list = append(list, v)
 	}
-	slices.SortStableFunc(list, func(a, b copyView) int { return cmp.Or(a.at.Compare(b.at), cmp.Compare(a.Photo, b.Photo)) })
+	slices.SortStableFunc(list, func(a, b CopyView) int { return cmp.Or(a.at.Compare(b.at), cmp.Compare(a.Photo, b.Photo)) })
 	return list, outside, nil
 }
 
 // claimOfPost fills in what a post claims, unmasked. A hidden post is there for reviewers alone.
-func (s *Server) claimOfPost(p *Page, v *copyView, c pipeline.Copy, sources map[string]string) error {
+func (s *Server) claimOfPost(p *Page, v *CopyView, c pipeline.Copy, sources map[string]string) error {
 	post := c.Post
 	if post.ID == "" {
 		var err error
@@ -330,7 +343,7 @@ func (s *Server) claimOfPost(p *Page, v *copyView, c pipeline.Copy, sources map[
 			return err
 		}
 	}
-	v.Hidden = post.State != record.PostLive
+	v.Post, v.Hidden = post.ID, post.State != record.PostLive
 	if v.Hidden && !p.User.Is(record.Reviewer) {
 		return fmt.Errorf("post %s: %w", post.ID, record.ErrNotFound)
 	}
@@ -349,7 +362,7 @@ func (s *Server) claimOfPost(p *Page, v *copyView, c pipeline.Copy, sources map[
 }
 
 // claimOfReport fills in what another report says, whose photo is a copy.
-func (s *Server) claimOfReport(p *Page, v *copyView, id string) error {
+func (s *Server) claimOfReport(p *Page, v *CopyView, id string) error {
 	r, err := s.Records.Report(p.Context(), nil, id)
 	if err != nil {
 		return err
@@ -373,46 +386,52 @@ func asCopies(photos []record.Photo) []pipeline.Copy {
 	return list
 }
 
-// pictureView is one picture with its copies and leads.
-type pictureView struct {
+// PictureView is one picture with its copies and leads.
+type PictureView struct {
 	ID      string
-	Copies  []copyView
+	Copies  []CopyView
 	Total   int // Copies are the first so many
 	Outside int
 	pictureSpan
-	Leads []leadLine
+	Leads []LeadLine
 }
 
 // mostCopies is how many copies stand on one page, each with its text; a picture may have thousands.
 const mostCopies = 50
 
 func (s *Server) picture(p *Page) error {
-	id := p.Path("id")
-	photos, err := s.Records.PhotosOfPicture(p.Context(), nil, id)
+	v, err := s.picturePage(p)
 	if err != nil {
 		return err
 	}
-	leads, err := s.Records.LeadsOfPicture(p.Context(), nil, id)
-	if err != nil {
-		return err
-	}
-	v := pictureView{ID: id}
-	own := ownsOne(p.User, leads)
-	if v.Copies, v.Outside, err = s.copies(p, asCopies(photos), own, own); err != nil {
-		return err
-	}
-	if len(v.Copies) == 0 {
-		return fmt.Errorf("picture %s: %w", id, record.ErrNotFound)
-	}
-	v.pictureSpan, v.Total = span(v.Copies), len(v.Copies)
-	v.Copies = v.Copies[:min(len(v.Copies), mostCopies)]
-	if v.Leads, err = s.leadLines(p, leads); err != nil {
-		return err
-	}
-	if err := p.viewed("view-picture", id, ""); err != nil {
+	if err := p.viewed("view-picture", v.ID, ""); err != nil {
 		return err
 	}
 	return p.Render("picture", v)
+}
+
+// picturePage makes the page of the picture that the path names, if it has a copy within the person's work.
+func (s *Server) picturePage(p *Page) (PictureView, error) {
+	v := PictureView{ID: p.Path("id")}
+	photos, err := s.Records.PhotosOfPicture(p.Context(), nil, v.ID)
+	if err != nil {
+		return v, err
+	}
+	leads, err := s.Records.LeadsOfPicture(p.Context(), nil, v.ID)
+	if err != nil {
+		return v, err
+	}
+	own := ownsOne(p.User, leads)
+	if v.Copies, v.Outside, err = s.copies(p, asCopies(photos), own, own); err != nil {
+		return v, err
+	}
+	if len(v.Copies) == 0 {
+		return v, fmt.Errorf("picture %s: %w", v.ID, record.ErrNotFound)
+	}
+	v.pictureSpan, v.Total = span(v.Copies), len(v.Copies)
+	v.Copies = v.Copies[:min(len(v.Copies), mostCopies)]
+	v.Leads, err = s.leadLines(p, leads)
+	return v, err
 }
 
 // pictureSpan sums the copies of a picture up.
@@ -422,7 +441,7 @@ type pictureSpan struct {
 	Sources     int
 }
 
-func span(copies []copyView) pictureSpan {
+func span(copies []CopyView) pictureSpan {
 	var v pictureSpan
 	sources := map[string]bool{}
 	for _, c := range copies {

@@ -125,7 +125,7 @@ type queryView struct {
 	queryLine
 	Form          queryForm
 	Errors        Errors
-	Wrong         *queryError
+	Wrong         *QueryError
 	Count         *queryCount
 	Subscriptions subscriptionsView
 }

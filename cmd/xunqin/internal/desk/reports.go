@@ -35,8 +35,8 @@ func (s *Server) reportRoutes() []Route {
 // fromForm is the source name of what was reported by the form. It is shown through the catalog.
 const fromForm = "desk"
 
-// reportLine is a report in a list.
-type reportLine struct {
+// ReportLine is a report in a list.
+type ReportLine struct {
 	ID, Number, Kind, Name, Age, Place, Status string
 	Lost                                       string
 	Created                                    locale.Moment
@@ -44,8 +44,8 @@ type reportLine struct {
 	Blurred                                    string
 }
 
-func (p *Page) reportLine(r record.Report) reportLine {
-	return reportLine{ID: r.ID, Number: caseNumber(r), Kind: r.Kind, Name: masked(r.Name), Age: p.ageBand(r), Place: p.place(r.Place, r.At(), false),
+func (p *Page) reportLine(r record.Report) ReportLine {
+	return ReportLine{ID: r.ID, Number: caseNumber(r), Kind: r.Kind, Name: masked(r.Name), Age: p.ageBand(r), Place: p.place(r.Place, r.At(), false),
 		Status: r.Status, Lost: p.lost(r), Created: p.Day(r.CreatedAt)}
 }
 
@@ -65,7 +65,7 @@ func (p *Page) lost(r record.Report) string {
 }
 
 type reportsView struct {
-	Reports []reportLine
+	Reports []ReportLine
 	Next    string
 	Paged   bool
 }
@@ -83,32 +83,44 @@ func (s *Server) reports(p *Page) error {
 		return &Problem{Status: http.StatusBadRequest, Key: "page"}
 	}
 	v := reportsView{Paged: form.After != ""}
-	var last record.Report
-	for full := false; !full; {
-		list, err := s.Records.Reports(p.Context(), nil, key.At, key.ID, 200)
-		if err != nil {
-			return err
-		}
-		for _, r := range list {
-			if theirs(p.User, r.Place) {
-				if len(v.Reports) == pageLength {
-					v.Next = "/reports?" + url.Values{"after": {search.Key{At: last.CreatedAt, ID: last.ID}.String()}}.Encode()
-					full = true
-					break
-				}
-				last = r
-				v.Reports = append(v.Reports, p.reportLine(r))
-			}
-			key = search.Key{At: r.CreatedAt, ID: r.ID}
-		}
-		full = full || len(list) < 200
+	next := search.Key{}
+	if v.Reports, next, err = s.reportList(p, key, pageLength); err != nil {
+		return err
+	}
+	if !next.IsZero() {
+		v.Next = "/reports?" + url.Values{"after": {next.String()}}.Encode()
 	}
 	return p.Render("reports", v)
 }
 
-// reportView is one report as the person may read it.
-type reportView struct {
-	reportLine
+// reportList makes lines of the reports within the person's work, the newest first, after a place in that order; next is where the
+// list goes on, if it does.
+func (s *Server) reportList(p *Page, after search.Key, most int) (lines []ReportLine, next search.Key, err error) {
+	var last record.Report
+	for {
+		list, err := s.Records.Reports(p.Context(), nil, after.At, after.ID, 200)
+		if err != nil {
+			return nil, search.Key{}, err
+		}
+		for _, r := range list {
+			if theirs(p.User, r.Place) {
+				if len(lines) == most {
+					return lines, search.Key{At: last.CreatedAt, ID: last.ID}, nil
+				}
+				last = r
+				lines = append(lines, p.reportLine(r))
+			}
+			after = search.Key{At: r.CreatedAt, ID: r.ID}
+		}
+		if len(list) < 200 {
+			return lines, search.Key{}, nil
+		}
+	}
+}
+
+// ReportView is one report as the person may read it.
+type ReportView struct {
+	ReportLine
 	OtherNames, Sex, Birth, Features string
 	Height                           int
 	DNA, Police, Source, SourceURL   string
@@ -120,12 +132,12 @@ type reportView struct {
 	Contact *pipeline.Contact // when it was asked for
 	Read    readView          // Features with what was read from the report
 	Photos  []side
-	Leads   []leadLine
+	Leads   []LeadLine
 }
 
-func (p *Page) reportView(r record.Report, own bool) reportView {
+func (p *Page) reportView(r record.Report, own bool) ReportView {
 	at := r.At()
-	v := reportView{reportLine: p.reportLine(r), OtherNames: p.words(r.OtherNames, at, own), Sex: r.Sex, Birth: p.words(r.Birth, at, own), Features: p.words(r.Features, at, own),
+	v := ReportView{ReportLine: p.reportLine(r), OtherNames: p.words(r.OtherNames, at, own), Sex: r.Sex, Birth: p.words(r.Birth, at, own), Features: p.words(r.Features, at, own),
 		Height: r.HeightCM, DNA: r.DNA, Police: p.words(r.Police, at, own), Source: p.words(r.SourceName, at, own), Step: r.Step, Closed: p.Day(r.ClosedAt),
 		Version: r.Version, HasContact: len(r.Contact) > 0}
 	v.Place = p.place(r.Place, at, own)
@@ -155,10 +167,10 @@ func (s *Server) theReport(p *Page) (record.Report, bool, error) {
 }
 
 // reportPage makes the whole page of a report.
-func (s *Server) reportPage(p *Page) (reportView, record.Report, error) {
+func (s *Server) reportPage(p *Page) (ReportView, record.Report, error) {
 	r, own, err := s.theReport(p)
 	if err != nil {
-		return reportView{}, r, err
+		return ReportView{}, r, err
 	}
 	v := p.reportView(r, own)
 	said, err := s.Records.Facts(p.Context(), nil, record.Ref{ID: r.ID, Kind: "report"})
@@ -171,11 +183,9 @@ func (s *Server) reportPage(p *Page) (reportView, record.Report, error) {
 		return v, r, err
 	}
 	for _, ph := range photos {
-		x := side{Photo: ph.ID}
-		if ok, err := s.showable(p, ph); err != nil {
+		x, err := s.blurredSide(p, ph)
+		if err != nil {
 			return v, r, err
-		} else if ok {
-			x.Blurred = p.blurredLink(ph)
 		}
 		v.Photos = append(v.Photos, x)
 	}

@@ -20,8 +20,9 @@ type facetView struct {
 }
 
 type facetLine struct {
-	Label, Link string
-	N           int
+	Value, Label, Link string
+	Query              string // narrowed by it
+	N                  int
 }
 
 // mostChoices is how many values of a facet are shown.
@@ -44,7 +45,7 @@ func (s *Server) facets(p *Page, text string, q search.Query) (list []facetView,
 				continue // it narrows nothing
 			}
 			narrow := text + " " + search.Term(name, c.Value, p.Lang, pipeline.Divisions{})
-			v.Lines = append(v.Lines, facetLine{Label: p.facetLabel(name, c.Value), N: c.Docs, Link: "/search?" + url.Values{"q": {narrow}}.Encode()})
+			v.Lines = append(v.Lines, facetLine{Value: c.Value, Query: narrow, Label: p.facetLabel(name, c.Value), N: c.Docs, Link: "/search?" + url.Values{"q": {narrow}}.Encode()})
 		}
 		if name == search.ByMonth { // newest first
 			slices.SortFunc(v.Lines, func(a, b facetLine) int { return cmp.Compare(b.Label, a.Label) })

@@ -98,7 +98,7 @@ func (s *Server) Handler() (http.Handler, error) {
 	origin.SetDenyHandler(s.Auth.Sessions(s.serve(Route{Method: "GET", Pattern: "/", Public: true, Handle: func(*Page) error {
 		return &Problem{Status: http.StatusForbidden, Key: "origin"}
 	}})))
-	return s.headers(origin.Handler(mux)), nil
+	return s.Headers(origin.Handler(mux)), nil
 }
 
 func (s *Server) loadAssets() error {
@@ -143,8 +143,8 @@ func (s *Server) why(lang, word string) string {
 	return word
 }
 
-// headers sets what every answer carries.
-func (s *Server) headers(next http.Handler) http.Handler {
+// Headers sets what every answer carries, a page's or a program's.
+func (s *Server) Headers(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' blob:; connect-src 'self'; "+

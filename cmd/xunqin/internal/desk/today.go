@@ -22,7 +22,7 @@ func (s *Server) todayRoutes() []Route {
 // column is one of the three of the page.
 type column struct {
 	Key   string // review, second or mine
-	Leads []leadLine
+	Leads []LeadLine
 	More  string // where the rest is
 }
 
@@ -78,7 +78,7 @@ func (s *Server) columns(p *Page) ([]column, error) {
 			c.More = "/leads?list=" + key
 		}
 		if key == "mine" {
-			slices.SortStableFunc(c.Leads, func(a, b leadLine) int { return a.due.Compare(b.due) })
+			slices.SortStableFunc(c.Leads, func(a, b LeadLine) int { return a.due.Compare(b.due) })
 		}
 		list = append(list, c)
 	}
@@ -139,8 +139,8 @@ func (s *Server) leadList(p *Page, list string, after record.Lead, most int) (le
 	}
 }
 
-// leadLine is a lead in a list.
-type leadLine struct {
+// LeadLine is a lead in a list.
+type LeadLine struct {
 	ID, Number, State, Pair, Kind string
 	Age                           string
 	Place                         string
@@ -152,7 +152,7 @@ type leadLine struct {
 }
 
 // leadLines makes lines of leads that are the person's to see; others are left out.
-func (s *Server) leadLines(p *Page, leads []record.Lead) ([]leadLine, error) {
+func (s *Server) leadLines(p *Page, leads []record.Lead) ([]LeadLine, error) {
 	ids := make([]string, len(leads))
 	for i, l := range leads {
 		ids[i] = l.ReportID
@@ -166,7 +166,7 @@ func (s *Server) leadLines(p *Page, leads []record.Lead) ([]leadLine, error) {
 	for _, r := range list {
 		reports[r.ID] = r
 	}
-	var lines []leadLine
+	var lines []LeadLine
 	for _, l := range leads {
 		r, ok := reports[l.ReportID]
 		if !ok {
@@ -178,7 +178,7 @@ func (s *Server) leadLines(p *Page, leads []record.Lead) ([]leadLine, error) {
 			continue
 		}
 		own := l.Owner == p.User.ID
-		lines = append(lines, leadLine{ID: l.ID, Number: caseNumber(r), State: l.State, Pair: l.Pair, Kind: l.Kind, Age: p.ageBand(r), Place: p.place(r.Place, r.At(), own),
+		lines = append(lines, LeadLine{ID: l.ID, Number: caseNumber(r), State: l.State, Pair: l.Pair, Kind: l.Kind, Age: p.ageBand(r), Place: p.place(r.Place, r.At(), own),
 			Waits: locale.Span(p.Lang, s.Now().Sub(l.CreatedAt)), Due: p.At(l.NextAt), Overdue: !lead.Final(l.State) && l.NextAt.Before(s.Now()), Mine: own, Taken: l.Owner != "", due: l.NextAt})
 	}
 	return lines, nil

@@ -16,34 +16,35 @@ func (s *Server) wordSearchRoutes() []Route {
 	}
 }
 
-// wordSearchView is the form and, when something was asked, a page of what was found.
-type wordSearchView struct {
+// WordSearchView is the form and, when something was asked, a page of what was found.
+type WordSearchView struct {
 	Query   string
-	Wrong   *queryError
+	Wrong   *QueryError
 	Done    bool
 	Means   string // the query in words
 	Facets  []facetView
 	Counted int // documents in the facets, if not all; else 0
-	Groups  []groupView
-	Reports []reportLine
+	Groups  []GroupView
+	Reports []ReportLine
 	Outside int
 	Total   int
 	More    bool // there are at least Total
 	Behind  int64
 	Next    string
+	next    search.Key
 	Paged   bool // this is not the first page
 	Health  crawlHealth
 }
 
-// queryError shows a query that cannot be read, with the place marked.
-type queryError struct {
+// QueryError shows a query that cannot be read, with the place marked.
+type QueryError struct {
 	Before, At, After string
 	Character         int // from 1
 	Message           string
 }
 
 // parseQuery reads a query as a person wrote it; the error is for the page.
-func (p *Page) parseQuery(text string) (search.Query, *queryError) {
+func (p *Page) parseQuery(text string) (search.Query, *QueryError) {
 	q, err := search.Parse(text, pipeline.Divisions{})
 	var bad *search.ParseError
 	if !errors.As(err, &bad) {
@@ -51,7 +52,7 @@ func (p *Page) parseQuery(text string) (search.Query, *queryError) {
 	}
 	runes := []rune(text)
 	at := min(bad.Offset, len(runes))
-	v := &queryError{Before: string(runes[:at]), Character: at + 1, Message: bad.Message(p.Lang)}
+	v := &QueryError{Before: string(runes[:at]), Character: at + 1, Message: bad.Message(p.Lang)}
 	if at < len(runes) {
 		v.At, v.After = string(runes[at]), string(runes[at+1:])
 	}
@@ -66,43 +67,22 @@ func (s *Server) wordSearch(p *Page) error {
 	if _, err := p.Read(&form); err != nil {
 		return err
 	}
-	v := wordSearchView{Query: form.Query}
 	if form.Query == "" {
-		return p.Render("wordsearch", v)
-	}
-	q, wrong := p.parseQuery(form.Query)
-	if v.Wrong = wrong; wrong != nil {
-		return p.Again("wordsearch", v)
+		return p.Render("wordsearch", WordSearchView{})
 	}
 	after, err := search.ParseKey(form.After)
 	if err != nil {
 		return &Problem{Status: http.StatusBadRequest, Key: "page"}
 	}
-	found, err := s.Pipeline.SearchWords(p.Context(), q, search.Page{After: after})
+	v, err := s.findWords(p, form.Query, search.Page{After: after}, true)
 	if err != nil {
 		return err
 	}
-	v.Done, v.Total, v.More, v.Behind, v.Paged = true, found.Total, found.Total >= pipeline.MostCounted, found.Behind, form.After != ""
-	v.Means = search.Explain(q, p.Lang, pipeline.Divisions{})
-	if !v.Paged && found.Total > 1 && everywhere(p.User) {
-		var counted search.Facets
-		if v.Facets, counted, err = s.facets(p, form.Query, q); err != nil {
-			return err
-		}
-		if counted.More {
-			v.Counted = counted.Docs
-		}
+	if v.Wrong != nil {
+		return p.Again("wordsearch", v)
 	}
-	if v.Groups, v.Outside, err = s.groups(p, found.Groups); err != nil {
-		return err
-	}
-	outside := 0
-	if v.Reports, outside, err = s.reportHits(p, found.Reports); err != nil {
-		return err
-	}
-	v.Outside += outside
-	if !found.Next.IsZero() {
-		v.Next = "/search?" + url.Values{"q": {form.Query}, "after": {found.Next.String()}}.Encode()
+	if !v.next.IsZero() {
+		v.Next = "/search?" + url.Values{"q": {form.Query}, "after": {v.next.String()}}.Encode()
 	}
 	if v.Health, err = s.crawlHealth(p); err != nil {
 		return err
@@ -111,4 +91,36 @@ func (s *Server) wordSearch(p *Page) error {
 		return err
 	}
 	return p.Render("wordsearch", v)
+}
+
+// findWords makes the view of a page of what a query finds and the person may see, with counts on the first page where they are
+// wanted and tell of nothing else.
+func (s *Server) findWords(p *Page, query string, page search.Page, counts bool) (WordSearchView, error) {
+	v := WordSearchView{Query: query}
+	var q search.Query
+	if q, v.Wrong = p.parseQuery(query); v.Wrong != nil {
+		return v, nil
+	}
+	found, err := s.Pipeline.SearchWords(p.Context(), q, page)
+	if err != nil {
+		return v, err
+	}
+	v.Done, v.Total, v.More, v.Behind, v.Paged, v.next = true, found.Total, found.Total >= pipeline.MostCounted, found.Behind, !page.After.IsZero(), found.Next
+	v.Means = search.Explain(q, p.Lang, pipeline.Divisions{})
+	if counts && !v.Paged && found.Total > 1 && everywhere(p.User) {
+		var counted search.Facets
+		if v.Facets, counted, err = s.facets(p, query, q); err != nil {
+			return v, err
+		}
+		if counted.More {
+			v.Counted = counted.Docs
+		}
+	}
+	if v.Groups, v.Outside, err = s.groups(p, found.Groups); err != nil {
+		return v, err
+	}
+	outside := 0
+	v.Reports, outside, err = s.reportHits(p, found.Reports)
+	v.Outside += outside
+	return v, err
 }
