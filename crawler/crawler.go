@@ -113,7 +113,7 @@ type Page struct {
 
 // Beginning is before every post: as Page.Since it says that the source has
 // shown all it has.
-func Beginning() time.Time { return time.Unix(0, 0).UTC() }
+func Beginning() time.Time { return time.Date(1900, 1, 1, 0, 0, 0, 0, time.UTC) }
 
 // A Reader knows one kind of source. Read starts at src.Cursor, fetches only
 // through f, and calls emit for each page in the order in which their cursors

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"xunqin/crawler"
+	"xunqin/pipeline/coverage"
 	"xunqin/pipeline/record"
 )
 
@@ -105,12 +106,15 @@ func (p *Pipeline) dispatch(ctx context.Context, src record.Source, now time.Tim
 		run, err := p.Records.OpenRun(ctx, tx, src.ID, "schedule", src.ScheduledAt)
 		if errors.Is(err, record.ErrExists) {
 			p.Log.Info("last run still going, this one is skipped", "source", src.ID)
-			return nil
+			return p.Records.AddHour(ctx, tx, coverage.Hour{Source: src.ID, At: now, Skipped: 1})
 		}
 		if err != nil {
 			return err
 		}
 		queued = true
+		if err := p.missed(ctx, tx, src, now); err != nil {
+			return err
+		}
 		return p.enqueue(ctx, tx, crawlJob{Run: run})
 	})
 	return queued, err
@@ -184,6 +188,9 @@ func (p *Pipeline) Crawl(ctx context.Context, job crawlJob, try int, done done) 
 	}
 	end := func(stats crawler.Stats, state, why, detail string) error {
 		return p.Records.Tx(ctx, func(tx *sql.Tx) error {
+			if err := p.account(ctx, tx, run, stats, state, why); err != nil {
+				return err
+			}
 			if err := p.Records.CountRun(ctx, tx, run.ID, record.Run{Asked: int64(stats.Asked), Fetched: int64(stats.Fetched), NotModified: int64(stats.NotModified), Refused: int64(stats.Refused)}); err != nil {
 				return err
 			}
@@ -229,7 +236,10 @@ func (p *Pipeline) Crawl(ctx context.Context, job crawlJob, try int, done done) 
 // all in one transaction.
 func (p *Pipeline) Accept(ctx context.Context, src record.Source, run string, page crawler.Page) error {
 	return p.Records.Tx(ctx, func(tx *sql.Tx) error {
-		count := record.Run{}
+		count := record.Run{Shown: int64(len(page.Posts)), Since: page.Since}
+		if page.Capped {
+			count.Capped++
+		}
 		var work []job
 		for _, post := range page.Posts {
 			if post.Deleted {

@@ -81,10 +81,12 @@ func (s *Store) AddSource(ctx context.Context, tx *sql.Tx, src Source) (string, 
 	return src.ID, err
 }
 
-// ChangeSource stores what an admin edits: all but cursor and the times of runs. ErrStale when src.Version is not the one stored.
+// ChangeSource stores what an admin edits: all but the times of runs. A source that is read in another way loses its cursor, which meant
+// nothing else. ErrStale when src.Version is not the one stored.
 func (s *Store) ChangeSource(ctx context.Context, tx *sql.Tx, src Source) error {
 	return must(ctx, "change source "+src.Name, tx, ErrStale, `UPDATE sources SET name=$1, reader=$2, config=$3, cron=$4, time_zone=$5, jitter_ms=$6, rate_every_ms=$7,
-		rate_parallel=$8, enabled=$9, purpose=$10, basis=$11, approved_by=$12, review_at=$13, place=$14, scheduled_at=$15, next_run=$16, updated_at=$17, version=version+1
+		rate_parallel=$8, enabled=$9, purpose=$10, basis=$11, approved_by=$12, review_at=$13, place=$14, scheduled_at=$15, next_run=$16, updated_at=$17,
+		cursor=CASE WHEN reader=$2 AND config=$3 THEN cursor ELSE '' END, version=version+1
 		WHERE id=$18 AND version=$19`,
 		src.Name, src.Reader, string(src.Config), src.Cron, src.TimeZone, src.Jitter.Milliseconds(), everyMS(src.Rate), src.Rate.Width(), src.Enabled,
 		src.Purpose, src.Basis, src.ApprovedBy, ms(src.ReviewAt), src.Place, ms(src.ScheduledAt), ms(src.NextRun), s.now(), src.ID, src.Version)
@@ -140,13 +142,17 @@ type Run struct {
 	ScheduledAt, StartedAt, EndedAt                                      time.Time
 	Asked, Fetched, NotModified, Fresh, Duplicate, Refused, FailedPhotos int64
 	Why, Detail                                                          string
+
+	Anew          bool      // it began without a cursor
+	Shown, Capped int64     // posts on its pages, known ones too; times the source ended before anything known
+	Since         time.Time // the source has shown everything since then, as far as its reader can tell
 }
 
-const runColumns = `id, source_id, cause, state, scheduled_at, started_at, ended_at, asked, fetched, not_modified, fresh, duplicate, refused, failed, why, detail`
+const runColumns = `id, source_id, cause, state, scheduled_at, started_at, ended_at, asked, fetched, not_modified, fresh, duplicate, refused, failed, why, detail, anew, shown, capped, since_at`
 
 func scanRun(r scanner, v *Run) error {
 	return r.Scan(&v.ID, &v.SourceID, &v.Cause, &v.State, when{&v.ScheduledAt}, when{&v.StartedAt}, when{&v.EndedAt}, &v.Asked, &v.Fetched, &v.NotModified,
-		&v.Fresh, &v.Duplicate, &v.Refused, &v.FailedPhotos, &v.Why, &v.Detail)
+		&v.Fresh, &v.Duplicate, &v.Refused, &v.FailedPhotos, &v.Why, &v.Detail, &v.Anew, &v.Shown, &v.Capped, when{&v.Since})
 }
 
 // OpenRun begins a run of a source. While one is open there is no second: ErrExists.
@@ -163,15 +169,17 @@ func (s *Store) OpenRun(ctx context.Context, tx *sql.Tx, sourceID, cause string,
 	return id, nil
 }
 
-// StartRun notes that a process works on the run.
+// StartRun notes that a process works on the run, and the first time whether it begins anew.
 func (s *Store) StartRun(ctx context.Context, tx *sql.Tx, id string) error {
-	return must(ctx, "start run", tx, ErrNotFound, `UPDATE runs SET state=$1, started_at=CASE WHEN started_at=0 THEN $2 ELSE started_at END WHERE id=$3 AND ended_at=0`, RunGoing, s.now(), id)
+	return must(ctx, "start run", tx, ErrNotFound, `UPDATE runs SET state=$1, started_at=CASE WHEN started_at=0 THEN $2 ELSE started_at END,
+		anew=CASE WHEN started_at=0 THEN COALESCE((SELECT cursor='' FROM sources WHERE sources.id=runs.source_id), TRUE) ELSE anew END WHERE id=$3 AND ended_at=0`, RunGoing, s.now(), id)
 }
 
-// CountRun adds to the run's account: of v only the counters are read.
+// CountRun adds to the run's account: of v only the counters are read, and Since, which replaces the one before unless it is zero.
 func (s *Store) CountRun(ctx context.Context, tx *sql.Tx, id string, v Run) error {
 	return must(ctx, "count run", tx, ErrNotFound, `UPDATE runs SET asked=asked+$1, fetched=fetched+$2, not_modified=not_modified+$3, fresh=fresh+$4, duplicate=duplicate+$5,
-		refused=refused+$6, failed=failed+$7 WHERE id=$8`, v.Asked, v.Fetched, v.NotModified, v.Fresh, v.Duplicate, v.Refused, v.FailedPhotos, id)
+		refused=refused+$6, failed=failed+$7, shown=shown+$8, capped=capped+$9, since_at=CASE WHEN CAST($10 AS BIGINT)=0 THEN since_at ELSE CAST($10 AS BIGINT) END WHERE id=$11`,
+		v.Asked, v.Fetched, v.NotModified, v.Fresh, v.Duplicate, v.Refused, v.FailedPhotos, v.Shown, v.Capped, ms(v.Since), id)
 }
 
 // EndRun closes the run and notes it at its source. A run that is closed already stays as it is.
