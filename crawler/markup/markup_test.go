@@ -6,7 +6,9 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"github.com/andybalholm/cascadia"
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/net/html"
 	"golang.org/x/text/encoding"
 	"golang.org/x/text/encoding/simplifiedchinese"
 	"golang.org/x/text/encoding/traditionalchinese"
@@ -97,12 +99,16 @@ func TestImagesAreTheWidestAndOnlyPhotos(t *testing.T) {
 		<noscript><img src="c.jpg"></noscript>
 		<img src="pixel.gif" width=1 height="1"><img src="zero.gif" width="0">
 		<img class="emoji" src="e.png"><img src="javascript:alert(1)"><img src="ftp://h/x.jpg"><img>
+		<video poster="v.jpg" src="v.mp4"><source src="v.webm"></video>
+		<picture><source srcset="p.webp 1x, p@2x.webp 2x"><img src="p.jpg"></picture>
 		<IMG SRC="//cdn.example/d.jpg#f"><img src="b.jpg"><img src="with space.jpg" width="100%">`, base)
 	want := []markup.Image{
 		{URL: "https://h.example/a,1600.jpg", Alt: "red jacket", Width: 300, Height: 200,
 			Fallback: []string{"https://h.example/dir/a-800.jpg", "https://h.example/dir/a-300.jpg"}},
 		{URL: "https://h.example/dir/b.jpg"},
 		{URL: "https://h.example/dir/c.jpg"},
+		{URL: "https://h.example/dir/v.jpg"},
+		{URL: "https://h.example/dir/p@2x.webp", Fallback: []string{"https://h.example/dir/p.webp", "https://h.example/dir/p.jpg"}},
 		{URL: "https://cdn.example/d.jpg"},
 		{URL: "https://h.example/dir/with%20space.jpg"},
 	}
@@ -146,4 +152,23 @@ func encode(t *testing.T, e encoding.Encoding, s string) []byte {
 		t.Fatal(err)
 	}
 	return b
+}
+
+func TestNodesGiveTheirTextAndPicturesWithoutWhatIsPruned(t *testing.T) {
+	doc, err := html.Parse(strings.NewReader(`<div id=a>seen at<br>阳光路<p class=tip>download <img src=tip.jpg></p><img src=a.jpg></div>`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	markup.Prune(doc, cascadia.MustCompile(".tip"))
+	n := cascadia.Query(doc, cascadia.MustCompile("#a"))
+	base, _ := url.Parse("https://h.example/")
+	if got := markup.Text(markup.Source(n)); got != "seen at\n阳光路" {
+		t.Errorf("got %q", got)
+	}
+	if diff := cmp.Diff([]markup.Image{{URL: "https://h.example/a.jpg"}}, markup.Images(markup.Source(n), base)); diff != "" {
+		t.Error(diff)
+	}
+	if got := markup.Attr(n, "id") + markup.Attr(n, "none"); got != "a" || markup.Attr(nil, "id") != "" || markup.Source(nil) != "" {
+		t.Errorf("got %q", got)
+	}
 }

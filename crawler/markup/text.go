@@ -114,8 +114,9 @@ type Image struct {
 }
 
 // Images are the pictures that src shows, in order, each address once: the
-// widest of srcset first, then what scripts would load (data-src and its
-// kin), then src. Left out are data: addresses, pictures declared one pixel
+// widest of srcset (of a picture element's sources before its img's) first,
+// then what scripts would load (data-src and its kin), then src; of a video its
+// poster. Left out are data: addresses, pictures declared one pixel
 // wide or high, emoji and avatars. base makes addresses absolute.
 func Images(src string, base *url.URL) []Image {
 	var list []Image
@@ -132,6 +133,7 @@ func Images(src string, base *url.URL) []Image {
 func collect(src string, base *url.URL, depth int, add func(Image)) {
 	z := html.NewTokenizer(strings.NewReader(src))
 	noscript := false
+	var sources []string // of the picture element we are in
 	for {
 		switch z.Next() {
 		case html.ErrorToken:
@@ -145,10 +147,26 @@ func collect(src string, base *url.URL, depth int, add func(Image)) {
 		case html.StartTagToken, html.SelfClosingTagToken:
 			t := z.Token()
 			noscript = t.DataAtom == atom.Noscript
-			if t.DataAtom == atom.Img {
-				if im, ok := image(t, base); ok {
+			switch t.DataAtom {
+			case atom.Picture:
+				sources = nil
+			case atom.Source:
+				for _, a := range t.Attr {
+					if (a.Key == "srcset" || a.Key == "data-srcset") && len(sources) < 32 {
+						sources = append(sources, srcset(a.Val)...)
+					}
+				}
+			case atom.Video: // of a video the frame shown before it plays
+				for _, a := range t.Attr {
+					if u, ok := Resolve(base, a.Val); ok && a.Key == "poster" {
+						add(Image{URL: u})
+					}
+				}
+			case atom.Img:
+				if im, ok := image(t, base, sources); ok {
 					add(im)
 				}
+				sources = nil
 			}
 		case html.EndTagToken:
 			noscript = false
@@ -156,7 +174,7 @@ func collect(src string, base *url.URL, depth int, add func(Image)) {
 	}
 }
 
-func image(t html.Token, base *url.URL) (Image, bool) {
+func image(t html.Token, base *url.URL, sources []string) (Image, bool) {
 	attr := map[string]string{}
 	for _, a := range t.Attr {
 		attr[a.Key] = a.Val
@@ -170,7 +188,7 @@ func image(t html.Token, base *url.URL) (Image, bool) {
 	if attr["width"] != "" && im.Width <= 1 && isNumber(attr["width"]) || attr["height"] != "" && im.Height <= 1 && isNumber(attr["height"]) {
 		return Image{}, false
 	}
-	refs := append(srcset(attr["srcset"]), srcset(attr["data-srcset"])...)
+	refs := append(append(sources, srcset(attr["srcset"])...), srcset(attr["data-srcset"])...)
 	refs = append(refs, attr["data-original"], attr["data-src"], attr["data-lazy-src"], attr["file"], attr["src"])
 	for _, ref := range refs {
 		u, ok := Resolve(base, ref)
