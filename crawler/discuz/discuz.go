@@ -192,6 +192,25 @@ func (b board) thread(tid string) string {
 	return b.at("forum.php?mod=viewthread&tid=" + tid)
 }
 
+// link is where a link of a list leads, without what tells where one came from;
+// where it leads to another host, the thread's address here.
+func (b board) link(a *html.Node, id string) string {
+	address, ok := markup.Resolve(b.base(), markup.Attr(a, "href"))
+	u, err := url.Parse(address)
+	if !ok || err != nil || u.Scheme != b.root.Scheme || u.Host != b.root.Host || tid(address) != id {
+		return b.thread(id)
+	}
+	if b.way == archive {
+		return address // its query is no list of values
+	}
+	q := u.Query()
+	for _, key := range []string{"extra", "page", "sid", "highlight", "fromuid", "from"} {
+		q.Del(key)
+	}
+	u.RawQuery = q.Encode()
+	return u.String()
+}
+
 // List implements listing.Site.
 func (b board) List(ctx context.Context, f *crawler.Fetcher, req crawler.Request) (listing.Sheet, error) {
 	a, err := f.Page(ctx, req)
@@ -243,10 +262,11 @@ func (b board) Item(ctx context.Context, f *crawler.Fetcher, req crawler.Request
 	if doc == nil {
 		return crawler.Post{}, nil, f.Refuse(a, crawler.RefusedNotPage)
 	}
-	post, warnings, err := b.post(doc, e.ID, a.Header.Get("Date"))
+	post, warnings, err := b.post(doc, e, a.Header.Get("Date"))
 	if err != nil {
 		return crawler.Post{}, nil, b.refuse(f, a, doc, err)
 	}
+	post.URL = e.URL
 	if a.Damaged {
 		warnings = append(warnings, "thread "+e.ID+": some bytes mean nothing in "+a.Charset)
 	}
@@ -307,20 +327,21 @@ func said(doc *html.Node) (word, detail string) {
 }
 
 var (
-	table    = cascadia.MustCompile("#threadlisttableid, #threadlist, #waterfall, form#moderate")
-	rows     = cascadia.MustCompile(`tbody[id^="normalthread_"]`)
-	pictures = cascadia.MustCompile("#waterfall li")
-	sticky   = cascadia.MustCompile(`tbody[id^="stickthread_"]`)
-	titles   = cascadia.MustCompile("a.xst, h3 a")
-	anyLink  = cascadia.MustCompile("a[href]")
-	dated    = cascadia.MustCompile("td.by em")
-	titled   = cascadia.MustCompile("span[title]")
-	nextLink = cascadia.MustCompile("a.nxt")
-	strong   = cascadia.MustCompile("strong")
-	total    = cascadia.MustCompile("label span[title]")
-	listed   = cascadia.MustCompile("#content li a[href]")
-	content  = cascadia.MustCompile("#content")
-	empty    = cascadia.MustCompile(".emp")
+	table     = cascadia.MustCompile("#threadlisttableid, #threadlist, #waterfall, form#moderate")
+	rows      = cascadia.MustCompile(`tbody[id^="normalthread_"]`)
+	pictures  = cascadia.MustCompile("#waterfall li")
+	sticky    = cascadia.MustCompile(`tbody[id^="stickthread_"]`)
+	titles    = cascadia.MustCompile("a.xst, h3 a")
+	anyLink   = cascadia.MustCompile("a[href]")
+	dated     = cascadia.MustCompile("td.by em")
+	titled    = cascadia.MustCompile("span[title]")
+	nextLink  = cascadia.MustCompile("a.nxt")
+	strong    = cascadia.MustCompile("strong")
+	total     = cascadia.MustCompile("label span[title]")
+	listed    = cascadia.MustCompile("#content li a[href]")
+	listItems = cascadia.MustCompile("li, a[href]")
+	content   = cascadia.MustCompile("#content")
+	empty     = cascadia.MustCompile(".emp")
 
 	threadID   = regexp.MustCompile(`(?:[?&;]tid=|thread-|tid-)(\d+)`)
 	number     = regexp.MustCompile(`\d+`)
@@ -366,14 +387,18 @@ func (b board) sheet(doc *html.Node, here *url.URL, now string) (listing.Sheet, 
 			continue
 		}
 		known[id] = true
-		e := listing.Entry{ID: id, URL: b.thread(id), Stamp: markup.Words(title)}
+		e := listing.Entry{ID: id, URL: b.link(title, id), Stamp: markup.Words(title)}
 		when := markup.Find(row, dated)
 		raw := markup.Words(when)
 		if t := markup.Find(when, titled); t != nil {
 			raw = markup.Attr(t, "title")
 		}
-		if e.At, _ = date(raw, now, b.zone); e.At.IsZero() {
+		e.At, _ = date(raw, now, b.zone)
+		switch {
+		case e.At.IsZero():
 			undated++
+		case !strings.Contains(raw, "前"): // another day it would be another
+			e.Hint = raw
 		}
 		s.Entries = append(s.Entries, e)
 	}
@@ -397,6 +422,7 @@ func (b board) sheet(doc *html.Node, here *url.URL, now string) (listing.Sheet, 
 		s.Warnings = append(s.Warnings, "the list shows no dates that can be read")
 	}
 	s.Next = b.next(doc, here)
+	s.End = s.Next == ""
 	return s, nil
 }
 
@@ -461,12 +487,13 @@ func (b board) plain(doc *html.Node, here *url.URL) (listing.Sheet, error) {
 			continue
 		}
 		known[id] = true
-		s.Entries = append(s.Entries, listing.Entry{ID: id, URL: b.thread(id), Stamp: markup.Words(a)})
+		s.Entries = append(s.Entries, listing.Entry{ID: id, URL: b.link(a, id), Stamp: markup.Words(a)})
 	}
-	if links := markup.FindAll(list, anyLink); len(s.Entries) == 0 && len(links) > 0 {
-		return listing.Sheet{}, errors.New("links, but none to a thread (#content li a)")
+	if len(s.Entries) == 0 && markup.Find(list, listItems) != nil {
+		return listing.Sheet{}, errors.New("items, but no link to a thread (#content li a)")
 	}
 	s.Next = b.next(doc, here)
+	s.End = s.Next == ""
 	return s, nil
 }
 
@@ -500,7 +527,8 @@ const (
 )
 
 // post reads the first post of a thread.
-func (b board) post(doc *html.Node, id, now string) (crawler.Post, []string, error) {
+func (b board) post(doc *html.Node, e listing.Entry, now string) (crawler.Post, []string, error) {
+	id := e.ID
 	if b.way == archive {
 		return b.plainPost(doc, id, now)
 	}
@@ -529,6 +557,10 @@ func (b board) post(doc *html.Node, id, now string) (crawler.Post, []string, err
 		}
 	}
 	post.At, post.Precision = date(post.RawAt, now, b.zone)
+	if post.At.IsZero() && e.Hint != "" { // what the list says
+		post.RawAt = e.Hint
+		post.At, post.Precision = date(e.Hint, now, b.zone)
+	}
 	if post.At.IsZero() {
 		warn("no date that can be read")
 	}

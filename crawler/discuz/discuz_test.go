@@ -158,6 +158,9 @@ func TestReader(t *testing.T) {
 				},
 				Empty: &forum{0},
 			}
+			if name != "rss" {
+				s.Mutants = crawlertest.HTMLMutants
+			}
 			crawlertest.Run(t, s)
 		})
 	}
@@ -358,6 +361,54 @@ func TestLaterRunsReadWhatIsNewAlone(t *testing.T) {
 	site.Forget()
 	if posts, _ := read(t, d, &src); len(posts) != 0 || len(site.Asked()) != 1 {
 		t.Errorf("third run: %v, %d requests", ids(posts), len(site.Asked()))
+	}
+}
+
+func TestRefusedPageBelowTheTopDoesNotKeepRunsFromTheTop(t *testing.T) {
+	site := crawlertest.NewSite(t)
+	f := &forum{11}
+	site.Fallback(f)
+	site.Handle("/forum-2-2.html", crawlertest.Body("text/html", `<div id="messagetext" class="alert_info">抱歉，您尚未登录</div>`))
+	d := crawlertest.NewDoor(t, site)
+	src := source(site, addresses["rewritten"], `,"backfill":3`)
+	posts, warnings := read(t, d, &src)
+	if len(posts) != perPage || len(warnings) != 1 || !strings.HasPrefix(warnings[0], "page 2 of the list: login-wall") {
+		t.Errorf("got %v, %q", ids(posts), warnings)
+	}
+	f.last = 13
+	if posts, _ := read(t, d, &src); !cmp.Equal(ids(posts), []string{"13", "12"}) {
+		t.Errorf("then: %v", ids(posts))
+	}
+}
+
+func TestARunSaysHowFarBackItSawEverything(t *testing.T) {
+	site := crawlertest.NewSite(t)
+	f := &forum{11}
+	site.Fallback(f)
+	d := crawlertest.NewDoor(t, site)
+	last := func(src *crawler.Source) (p crawler.Page) {
+		t.Helper()
+		if _, err := d.Run(t.Context(), discuz.Reader{}, *src, func(_ context.Context, got crawler.Page) error {
+			p, src.Cursor = got, got.Cursor
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	src := source(site, addresses["X3.5"], "")
+	if p := last(&src); !p.Since.Equal(time.Date(2026, 1, 7, 16, 0, 0, 0, time.UTC)) || p.Capped {
+		t.Errorf("a page of it: since %v, capped %v", p.Since, p.Capped)
+	}
+	src = source(site, addresses["X3.5"], `,"backfill":9`)
+	if p := last(&src); !p.Since.Equal(crawler.Beginning()) || p.Capped {
+		t.Errorf("all of it: since %v, capped %v", p.Since, p.Capped)
+	}
+	src = source(site, addresses["rss"], "")
+	last(&src)
+	f.last = 31 // twenty more, all that a feed shows
+	if p := last(&src); p.Since.Equal(crawler.Beginning()) || !p.Capped && !p.More {
+		t.Errorf("a feed: since %v, capped %v", p.Since, p.Capped)
 	}
 }
 

@@ -54,7 +54,8 @@ type Entry struct {
 // Sheet is one page of a listing.
 type Sheet struct {
 	Entries    []Entry
-	Next       string // address of the page behind it, empty at the end
+	Next       string // address of the page behind it, empty if none is shown
+	End        bool   // nothing lies behind it: not only that no more is shown
 	Warnings   []string
 	Validators crawler.Validators
 	Unchanged  bool // 304; all else is empty
@@ -137,6 +138,12 @@ type descent struct {
 	Fresh []mark  `json:"fresh,omitempty"` // entries met, newest first
 	Owed  []Entry `json:"owed,omitempty"`  // listed and not read yet
 	Old   int     `json:"old,omitempty"`   // items in a row that lay before a past
+	Known bool    `json:"known,omitempty"` // something was met that earlier walks have seen
+	Cut   bool    `json:"cut,omitempty"`   // a page below the top was refused
+	Mixed bool    `json:"mixed,omitempty"` // entries are not sorted by date, or have none
+	// Since is the date of the last entry where they are, crawler.Beginning at
+	// the end of the listing.
+	Since time.Time `json:"since,omitzero"`
 }
 
 // done reports whether nothing is left of a walk.
@@ -288,7 +295,7 @@ func (r *reading) sheet(d *descent) error {
 	}
 	s, err := r.Site.List(r.ctx, r.f, req)
 	if err != nil {
-		return err
+		return r.stuck(d, err)
 	}
 	if s.Unchanged {
 		d.Next = ""
@@ -337,6 +344,8 @@ func (r *reading) sheet(d *descent) error {
 			d.Owed = append(d.Owed, e)
 		}
 	}
+	d.Known = d.Known || known > 0
+	d.date(s)
 	d.Pages++
 	d.Stale++
 	if news > 0 {
@@ -351,6 +360,43 @@ func (r *reading) sheet(d *descent) error {
 		return nil
 	}
 	return r.commit(d, page)
+}
+
+// stuck decides what becomes of a walk whose next page is refused. The top, and a
+// page of the past, are tried again by the next run. A page below the top must
+// not keep later runs from the top: the walk ends there, and says so unless the
+// page is simply not there.
+func (r *reading) stuck(d *descent, err error) error {
+	ref, refused := errors.AsType[*crawler.Refusal](err)
+	if !refused || r.past || d.Pages == 0 {
+		return err
+	}
+	page := crawler.Page{}
+	switch {
+	case ref.Name == crawler.RefusedNotFound, ref.Name == crawler.RefusedGone:
+		d.Since = crawler.Beginning()
+	case ofItem(ref.Name):
+		page.Warnings = []string{fmt.Sprintf("page %d of the list: %s", d.Pages+1, ref.Error())}
+		d.Since, d.Cut = time.Time{}, true
+	default:
+		return err
+	}
+	d.Next = ""
+	return r.commit(d, page)
+}
+
+// date notes how far back the walk shows everything.
+func (d *descent) date(s Sheet) {
+	for _, e := range s.Entries {
+		d.Mixed = d.Mixed || e.At.IsZero() || !d.Since.IsZero() && e.At.After(d.Since)
+		d.Since = e.At
+	}
+	switch {
+	case s.End:
+		d.Since = crawler.Beginning()
+	case d.Mixed:
+		d.Since = time.Time{}
+	}
 }
 
 // within reports whether a time lies in the past that is wanted.
@@ -483,6 +529,9 @@ func (r *reading) commit(d *descent, page crawler.Page) error {
 		return nil
 	}
 	page.Cursor, page.More = b, d != nil && !d.done()
+	if d != nil && d == r.cur.Down && d.done() && len(r.failed) == 0 {
+		page.Since, page.Capped = d.Since, d.Cut || len(r.cur.Seen) > 0 && !d.Known && len(d.Fresh) > 0
+	}
 	if err := r.emit(page); err != nil {
 		return err
 	}

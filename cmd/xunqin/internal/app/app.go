@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"xunqin/crawler"
+	"xunqin/crawler/discuz"
 	"xunqin/crawler/feed"
 	"xunqin/crawler/guard"
 	"xunqin/crawler/mastodon"
@@ -64,7 +65,11 @@ type App struct {
 
 // Readers are the readers the program knows, by the name a source gives.
 func Readers() map[string]crawler.Reader {
-	return map[string]crawler.Reader{"mastodon": &mastodon.Reader{}, "feed": &feed.Reader{}}
+	return map[string]crawler.Reader{
+		"mastodon": &mastodon.Reader{},
+		"feed":     feed.Reader{},
+		"discuz":   discuz.Reader{},
+	}
 }
 
 // New opens the data folder, alone: ErrInUse when another process has it. Close what it returns.

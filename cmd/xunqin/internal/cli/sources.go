@@ -67,7 +67,7 @@ func (c *sourcesListCmd) run(ctx context.Context, e *Env, a *app.App) error {
 
 type sourcesAddCmd struct {
 	Name     string        `arg:"" help:"A name for people."`
-	Reader   string        `arg:"" help:"Which reader reads it: mastodon, feed."`
+	Reader   string        `arg:"" help:"Which reader reads it; without one that exists the command names them."`
 	Settings string        `arg:"" help:"The reader's settings as JSON, such as {\"url\":\"https://example.org/feed.xml\"}."`
 	Cron     string        `help:"When it is read: five cron fields, or @every 30m." default:"17 * * * *"`
 	Zone     string        `help:"Time zone of the schedule." default:"Asia/Shanghai"`
@@ -201,8 +201,8 @@ func (c *sourcesRunsCmd) run(ctx context.Context, e *Env, a *app.App) error {
 }
 
 type readCmd struct {
-	Reader   string `arg:"" help:"Which reader: mastodon, feed."`
-	URL      string `arg:"" help:"Address of the feed or of the timeline, or the reader's settings as JSON."`
+	Reader   string `arg:"" help:"Which reader; without one that exists the command names them."`
+	URL      string `arg:"" help:"Address of the feed, the timeline, the board or the list, or the reader's settings as JSON."`
 	NoPause  bool   `help:"No pause between requests: only for this machine itself, where allow_cidrs names it."`
 	MaxPosts int    `help:"Posts at most." default:"40"`
 }
