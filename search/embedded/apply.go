@@ -78,7 +78,12 @@ func (x *Index) apply(ctx context.Context, seq int64, put []search.Doc, del []st
 		return err
 	}
 	if c.touched {
-		for _, old := range []string{`DELETE FROM changes WHERE gen <= $1`, `DELETE FROM dead WHERE sealed = 0 AND gen <= $1`} {
+		// A snapshot is followed further.
+		for _, old := range []string{
+			`UPDATE meta SET kept = max(kept, min($1, (SELECT coalesce(min(gen), $1) FROM snapshots)))`,
+			`DELETE FROM changes WHERE $1 > 0 AND gen <= (SELECT kept FROM meta)`,
+			`DELETE FROM dead WHERE sealed = 0 AND gen <= $1`,
+		} {
 			if _, err := tx.ExecContext(ctx, old, c.gen-changesKept); err != nil {
 				return err
 			}
@@ -88,7 +93,7 @@ func (x *Index) apply(ctx context.Context, seq int64, put []search.Doc, del []st
 	if err := tx.Commit(); err != nil {
 		return err
 	}
-	x.forget(c.obsolete)
+	x.forget(segmentSuffix, c.obsolete)
 	return nil
 }
 

@@ -9,6 +9,8 @@
 // Fingerprints are found by their bands, or read through where that is cheaper:
 // exactly either way, see package hamming. Memory follows the file by the number of
 // its last change, looked at before each search, so several processes may open one file.
+// What is in memory is written from time to time to a file beside the index, which a
+// start reads faster than the table it was made of.
 //
 // Local features are kept by word in segments, files beside the index that are mapped
 // and never changed; those that came last are in the file itself until they are worth
@@ -43,7 +45,7 @@ var (
 
 const (
 	application = 0x78756e71 // "xunq", in the header of the file
-	version     = 3
+	version     = 4
 )
 
 // An Index is a search.Index in a file.
@@ -58,7 +60,9 @@ type Index struct {
 	votes votes
 	stmt  statements
 
-	sealAt int64 // how many pictures are worth a segment
+	sealAt     int64 // how many pictures are worth a segment
+	snapshotAt int   // how many changes of fingerprints are worth a snapshot
+	since      int   // changes of fingerprints since the snapshot
 
 	settling bool
 	work     sync.WaitGroup // of settle
@@ -70,11 +74,11 @@ var _ search.Index = (*Index)(nil)
 // fingerprints are read into memory: about 65 bytes for one of 64 bits, 115 for one of 256.
 // The segments lie beside it, named after it; the index may be renamed within its folder.
 func Open(ctx context.Context, path string) (*Index, error) {
-	return openSealing(ctx, path, 4096)
+	return openAt(ctx, path, 4096, snapshotLeast)
 }
 
-func openSealing(ctx context.Context, path string, sealAt int64) (*Index, error) {
-	x := &Index{gen: -1, votes: make(votes), sealAt: sealAt}
+func openAt(ctx context.Context, path string, sealAt int64, snapshotAt int) (*Index, error) {
+	x := &Index{gen: -1, votes: make(votes), sealAt: sealAt, snapshotAt: snapshotAt}
 	if err := x.open(ctx, path); err != nil {
 		return nil, fmt.Errorf("open search index %s: %w", path, errors.Join(damaged(err), x.Close()))
 	}
@@ -113,7 +117,13 @@ func (x *Index) open(ctx context.Context, path string) (err error) {
 	if x.stmt, err = prepare(ctx, x.write); err != nil {
 		return err
 	}
-	return x.follow(ctx)
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if err := x.follow(ctx); err != nil {
+		return err
+	}
+	x.settle()
+	return nil
 }
 
 // identify changes nothing, so that a wrong path does no harm.
@@ -151,6 +161,7 @@ CREATE TABLE meta (
 	analyser TEXT    NOT NULL,
 	seq      INTEGER NOT NULL DEFAULT 0,
 	gen      INTEGER NOT NULL DEFAULT 0, -- counts the changes of prints and features
+	kept     INTEGER NOT NULL DEFAULT 0, -- the changes after this one are in changes
 	docs     INTEGER NOT NULL DEFAULT 0,
 	photos   INTEGER NOT NULL DEFAULT 0,
 	prints   INTEGER NOT NULL DEFAULT 0,
@@ -184,6 +195,11 @@ CREATE TABLE prints (
 	x0 INTEGER NOT NULL, y0 INTEGER NOT NULL, x1 INTEGER NOT NULL, y1 INTEGER NOT NULL,
 	PRIMARY KEY (doc, n)
 ) WITHOUT ROWID;
+CREATE TABLE snapshots (                 -- of prints: one at most, see snapshot.go
+	file TEXT    NOT NULL,
+	gen  INTEGER NOT NULL,               -- the change it was made after
+	sum  INTEGER NOT NULL                -- CRC-32C of the file
+);
 CREATE TABLE changes (                   -- the last ones, for memory to follow
 	gen   INTEGER NOT NULL,
 	doc   INTEGER NOT NULL,
@@ -265,7 +281,7 @@ func (x *Index) Info(ctx context.Context) (search.Info, error) {
 // write-ahead log. It writes the file anew, which takes as much memory as the file
 // has bytes and keeps other writers waiting; readers are not kept, but an answer
 // still being read after ten seconds makes it fail with all but the log purged.
-// Segments with deleted pictures are written anew without them.
+// Segments with deleted pictures are written anew without them, and so is the snapshot of fingerprints.
 func (x *Index) Purge(ctx context.Context) error {
 	if err := x.purgeSegments(ctx); err != nil {
 		return fmt.Errorf("purge search index: %w", damaged(err))
@@ -274,6 +290,9 @@ func (x *Index) Purge(ctx context.Context) error {
 	x.mu.Lock()
 	_ = x.follow(context.WithoutCancel(ctx))
 	x.mu.Unlock()
+	if err := x.purgeSnapshot(ctx); err != nil {
+		return fmt.Errorf("purge search index: %w", damaged(err))
+	}
 	if err := x.purge(ctx); err != nil {
 		return fmt.Errorf("purge search index: %w", damaged(err))
 	}

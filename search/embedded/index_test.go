@@ -13,10 +13,10 @@ func open(t testing.TB, path string) *Index {
 	return opened(t)(Open(t.Context(), path))
 }
 
-// openSmall makes segments of as few as three pictures.
+// openSmall makes segments of as few as three pictures, and snapshots after as few as five changes.
 func openSmall(t testing.TB, path string) *Index {
 	t.Helper()
-	return opened(t)(openSealing(t.Context(), path, 3))
+	return opened(t)(openAt(t.Context(), path, 3, 5))
 }
 
 func opened(t testing.TB) func(*Index, error) *Index {

@@ -301,7 +301,10 @@ func (c *change) undo() {
 const segmentSuffix = ".points"
 
 // segment is the path of a segment's file.
-func (x *Index) segment(file string) string { return x.path + "-" + file + segmentSuffix }
+func (x *Index) segment(file string) string { return x.beside(file, segmentSuffix) }
+
+// beside is the path of a file that belongs to the index.
+func (x *Index) beside(file, suffix string) string { return x.path + "-" + file + suffix }
 
 // A missingSegment is a file that the list of segments names and the folder has not.
 type missingSegment struct {
@@ -322,7 +325,7 @@ func lost(file string, err error) error {
 
 // forget deletes files that the file of the index no longer lists. The log must be on disk before, or a power failure could
 // bring the list back and not the files.
-func (x *Index) forget(files []string) {
+func (x *Index) forget(suffix string, files []string) {
 	if len(files) == 0 {
 		return
 	}
@@ -331,11 +334,11 @@ func (x *Index) forget(files []string) {
 		return // the next Open deletes them
 	}
 	for _, f := range files {
-		_ = os.Remove(x.segment(f)) // or the next Open does
+		_ = os.Remove(x.beside(f, suffix)) // or the next Open does
 	}
 }
 
-// tidy gives the segments of a renamed index its name, and deletes files that no list names: what a process left behind that
+// tidy gives the files of a renamed index its name, and deletes those that no list names: what a process left behind that
 // ended in the middle of a change.
 func (x *Index) tidy(ctx context.Context) error {
 	tx, err := x.write.BeginTx(ctx, nil) // nobody makes segments meanwhile
@@ -343,28 +346,36 @@ func (x *Index) tidy(ctx context.Context) error {
 		return err
 	}
 	defer tx.Rollback() // it only reads
-	list, err := listed(ctx, tx, `true`)
+	segments, err := files(tx.QueryContext(ctx, `SELECT file FROM segments`))
 	if err != nil {
 		return err
 	}
+	snapshots, err := files(tx.QueryContext(ctx, `SELECT file FROM snapshots`))
+	if err != nil {
+		return err
+	}
+	return errors.Join(x.tidyFiles(segmentSuffix, segments), x.tidyFiles(snapshotSuffix, snapshots))
+}
+
+func (x *Index) tidyFiles(suffix string, list []string) error {
 	dir, base := filepath.Split(x.path)
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return err
 	}
 	for _, e := range entries {
-		name, ok := strings.CutSuffix(e.Name(), segmentSuffix)
+		name, ok := strings.CutSuffix(e.Name(), suffix)
 		i := strings.LastIndexByte(name, '-')
 		if !ok || i < 0 {
 			continue
 		}
 		own := name[:i] == base
-		known := slices.ContainsFunc(list, func(l listing) bool { return l.file == name[i+1:] })
+		known := slices.Contains(list, name[i+1:])
 		switch {
 		case own && !known:
 			err = os.Remove(filepath.Join(dir, e.Name()))
 		case !own && known:
-			err = os.Rename(filepath.Join(dir, e.Name()), x.segment(name[i+1:]))
+			err = os.Rename(filepath.Join(dir, e.Name()), x.beside(name[i+1:], suffix))
 		}
 		if err != nil {
 			return err
@@ -402,7 +413,7 @@ func (x *Index) purgeSegments(ctx context.Context) error {
 	if err := tx.Commit(); err != nil {
 		return err
 	}
-	x.forget(c.obsolete)
+	x.forget(segmentSuffix, c.obsolete)
 	return nil
 }
 

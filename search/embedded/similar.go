@@ -1,12 +1,14 @@
 package embedded
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"xunqin/search"
 	"xunqin/search/hamming"
@@ -147,63 +149,55 @@ func (x *Index) followOnce(ctx context.Context) error {
 		return err
 	}
 	defer tx.Rollback() // it only reads
-	var gen, kept int64
-	if err := tx.QueryRowContext(ctx, `SELECT gen, (SELECT coalesce(min(gen), 0) FROM changes) FROM meta`).Scan(&gen, &kept); err != nil {
+	var gen, kept, prints int64
+	if err := tx.QueryRowContext(ctx, `SELECT gen, kept, prints FROM meta`).Scan(&gen, &kept, &prints); err != nil {
 		return err
 	}
 	switch {
 	case gen == x.gen:
 		return nil
-	case x.gen < 0 || kept > x.gen+1:
-		mem := make(memory)
-		if err := mem.load(ctx, tx); err != nil {
+	case x.gen < 0 || kept > x.gen:
+		if err := x.loadPrints(ctx, tx, prints); err != nil {
 			return err
 		}
-		x.mem = mem
 		if err := x.votes.follow(ctx, tx, -1, x.segment); err != nil {
 			return err
 		}
 	default:
-		docs, gone, err := changed(ctx, tx, x.gen)
-		if err != nil {
-			return err
-		}
 		from := x.gen
 		x.gen = -1 // until it is done
 		if err := x.votes.follow(ctx, tx, from, x.segment); err != nil {
 			return err
 		}
-		x.mem.drop(gone)
-		for _, doc := range docs {
-			if err := x.mem.follow(ctx, tx, doc); err != nil {
-				return err
-			}
+		changed, err := x.mem.follow(ctx, tx, from)
+		if err != nil {
+			return err
 		}
+		x.since += changed
 	}
 	x.gen = gen
 	return nil
 }
 
-// changed gives the documents whose prints or features changed after gen, and those among
-// them that may be in memory already.
-func changed(ctx context.Context, tx *sql.Tx, gen int64) (docs []int64, gone []int64, err error) {
-	rows, err := tx.QueryContext(ctx, `SELECT doc, min(fresh) FROM changes WHERE gen > $1 GROUP BY doc`, gen)
+// loadPrints reads all fingerprints: from the snapshot and what has changed since, if that leads to so many, or from the table.
+func (x *Index) loadPrints(ctx context.Context, tx *sql.Tx, n int64) error {
+	mem, gen, err := x.fromSnapshot(ctx, tx)
 	if err != nil {
-		return nil, nil, err
+		return err
 	}
-	defer rows.Close()
-	for rows.Next() {
-		var doc int64
-		var fresh bool
-		if err := rows.Scan(&doc, &fresh); err != nil {
-			return nil, nil, err
+	if mem != nil {
+		if x.since, err = mem.follow(ctx, tx, gen); err != nil {
+			return err
 		}
-		docs = append(docs, doc)
-		if !fresh {
-			gone = append(gone, doc)
+		if int64(mem.len()) == n {
+			x.mem = mem
+			return nil
 		}
 	}
-	return docs, gone, rows.Err()
+	x.mem = make(memory)
+	err = x.mem.load(ctx, tx)
+	x.since = x.mem.len()
+	return err
 }
 
 // memory holds the fingerprints that can be compared with each other together, by the rows of their documents.
@@ -212,6 +206,17 @@ type memory map[class]*hamming.Set
 type class struct {
 	algo, kind string
 	size       int // bytes
+}
+
+func (c class) compare(other class) int {
+	return cmp.Or(strings.Compare(c.algo, other.algo), strings.Compare(c.kind, other.kind), cmp.Compare(c.size, other.size))
+}
+
+func (m memory) len() (n int) {
+	for _, s := range m {
+		n += s.Len()
+	}
+	return n
 }
 
 // read calls add with each fingerprint.
@@ -238,18 +243,14 @@ func (m memory) read(ctx context.Context, tx *sql.Tx, add func(c class, doc int6
 
 // load reads all fingerprints, which the file has in the order of documents.
 func (m memory) load(ctx context.Context, tx *sql.Tx) error {
-	type prints struct {
-		docs  []int64
-		words []uint64
-	}
-	all := make(map[class]*prints)
+	all := make(map[class]*loaded)
 	var c class
-	var p *prints
+	var p *loaded
 	err := m.read(ctx, tx, func(of class, doc int64, bits []byte) {
 		if p == nil || of != c {
 			c = of
 			if p = all[c]; p == nil {
-				p = new(prints)
+				p = new(loaded)
 				all[c] = p
 			}
 		}
@@ -267,24 +268,27 @@ func (m memory) load(ctx context.Context, tx *sql.Tx) error {
 	return nil
 }
 
-// follow adds the fingerprints of a document.
-func (m memory) follow(ctx context.Context, tx *sql.Tx, doc int64) error {
-	return m.read(ctx, tx, func(c class, doc int64, bits []byte) {
+// follow brings memory from change gen to the state that tx sees, and returns how many fingerprints came and went.
+func (m memory) follow(ctx context.Context, tx *sql.Tx, gen int64) (changed int, err error) {
+	var gone []int64
+	if err := eachRow(ctx, tx, func(doc int64) { gone = append(gone, doc) }, `SELECT DISTINCT doc FROM changes WHERE gen > $1 AND NOT fresh`, gen); err != nil {
+		return 0, err
+	}
+	before := m.len()
+	if len(gone) > 0 {
+		for _, s := range m {
+			s.Delete(gone...)
+		}
+	}
+	changed = before - m.len()
+	err = m.read(ctx, tx, func(c class, doc int64, bits []byte) {
 		if m[c] == nil {
 			m[c] = hamming.New(c.size)
 		}
 		m[c].Add(doc, bits)
-	}, `doc = $1`, doc)
-}
-
-// drop forgets the fingerprints of documents.
-func (m memory) drop(docs []int64) {
-	if len(docs) == 0 {
-		return
-	}
-	for _, s := range m {
-		s.Delete(docs...)
-	}
+		changed++
+	}, `doc IN (SELECT doc FROM changes WHERE gen > $1)`, gen)
+	return changed, err
 }
 
 // near gives the documents with a fingerprint within the radius, each once.
@@ -298,7 +302,7 @@ func (m memory) near(f search.Fingerprint, radius int, kinds []string) []int64 {
 	return distinct(docs)
 }
 
-// settle makes searches fast again after many changes, meanwhile and not at once. One at a time is enough: what
+// settle makes searches and the next start fast again after many changes, meanwhile and not at once. One at a time is enough: what
 // came while it was busy, the one after the next change finds. The caller holds the lock.
 func (x *Index) settle() {
 	if x.settling {
@@ -306,9 +310,13 @@ func (x *Index) settle() {
 	}
 	x.settling = true
 	sets := slices.Collect(maps.Values(x.mem))
+	due := x.snapshotDue()
 	x.work.Go(func() {
 		for _, s := range sets {
 			s.Settle()
+		}
+		if due {
+			_ = x.snapshot(context.Background()) // the next change tries again, and all of it is in the table
 		}
 		x.mu.Lock()
 		defer x.mu.Unlock()

@@ -112,7 +112,7 @@ func TestOneBatchMakesManySegments(t *testing.T) {
 func TestSegmentsOutliveTheProcess(t *testing.T) {
 	dir := t.TempDir()
 	docs := motifs(0, 10)
-	x, err := openSealing(t.Context(), filepath.Join(dir, "index.new"), 3)
+	x, err := openAt(t.Context(), filepath.Join(dir, "index.new"), 3, 5)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -171,7 +171,7 @@ func TestDamagedSegmentIsNamed(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			dir := t.TempDir()
-			x, err := openSealing(t.Context(), filepath.Join(dir, "index"), 3)
+			x, err := openAt(t.Context(), filepath.Join(dir, "index"), 3, 5)
 			if err != nil {
 				t.Fatal(err)
 			}

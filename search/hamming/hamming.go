@@ -15,6 +15,7 @@ package hamming
 import (
 	"encoding/binary"
 	"fmt"
+	"iter"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -102,6 +103,22 @@ func (s *Set) Bytes() int {
 		n += t.bytes()
 	}
 	return n
+}
+
+// Sorted are the fingerprints as they are when it is called, however long the reading takes: how many, and each with its number,
+// the numbers ascending. Words are those of AppendWords, and may not be kept or changed.
+func (s *Set) Sorted() (n int, all iter.Seq2[int64, []uint64]) {
+	s.write.Lock()
+	defer s.write.Unlock()
+	p := s.parts.Load()
+	sources := []source{p.tail.sorted().frozen()}
+	for _, t := range p.tables {
+		sources = append(sources, t.sorted().frozen())
+	}
+	for i := range sources {
+		n += sources[i].living()
+	}
+	return n, merged(sources)
 }
 
 // Near appends to ids the number of each fingerprint at most radius bits from code, in no order. What is added or deleted

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 )
 
@@ -220,6 +221,33 @@ func TestNearFollowsChanges(t *testing.T) {
 					}
 					if s.Len() != n {
 						t.Errorf("holds %d, want %d", s.Len(), n)
+					}
+					before := make(plain)
+					for id, codes := range want {
+						before[id] = slices.Clone(codes)
+					}
+					counted, all := s.Sorted()
+					drop(int64(m.IntN(known))) // too late to be missing below
+					put()
+					sorted, last := make(plain), int64(-1)
+					for id, code := range all {
+						if id < last {
+							t.Fatalf("%d is behind %d", id, last)
+						}
+						last = id
+						var b []byte
+						for _, w := range code {
+							b = binary.BigEndian.AppendUint64(b, w)
+						}
+						sorted[id] = append(sorted[id], b)
+						counted--
+					}
+					if counted != 0 {
+						t.Errorf("counts %d more than it gives", counted)
+					}
+					byCode := cmpopts.SortSlices(func(a, b []byte) bool { return slices.Compare(a, b) < 0 })
+					if d := cmp.Diff(before, sorted, byCode); d != "" {
+						t.Errorf("sorted (-want +got):\n%s", d)
 					}
 				})
 			})

@@ -2,6 +2,7 @@ package hamming
 
 import (
 	"cmp"
+	"iter"
 	"math"
 	"math/bits"
 	"runtime"
@@ -436,40 +437,71 @@ func sorted(l *list, n int) source {
 	return source{list: l, order: order, n: n}
 }
 
+// slot is the ith of the source.
+func (s *source) slot(i int) int {
+	if s.order != nil {
+		return int(s.order[i])
+	}
+	return i
+}
+
+// living is how many of the source are not deleted.
+func (s *source) living() int { return s.n - int(s.gone.Load()) }
+
+// frozen is s as it is now: what is deleted later still is in it.
+func (s source) frozen() source {
+	l := &list{words: s.words, ids: s.ids, codes: s.codes, dead: make([]uint64, len(s.dead))}
+	gone := 0
+	for i := range l.dead {
+		l.dead[i] = atomic.LoadUint64(&s.dead[i])
+		gone += bits.OnesCount64(l.dead[i])
+	}
+	l.gone.Store(int64(gone))
+	s.list = l
+	return s
+}
+
+// merged gives what is not deleted in the order of ids.
+func merged(sources []source) iter.Seq2[int64, []uint64] {
+	return func(yield func(id int64, code []uint64) bool) {
+		at := make([]int, len(sources))
+		for {
+			from := -1
+			var id int64
+			for i := range sources {
+				s := &sources[i]
+				for at[i] < s.n && !s.alive(s.slot(at[i])) {
+					at[i]++
+				}
+				if at[i] < s.n {
+					if d := s.ids[s.slot(at[i])]; from < 0 || d < id {
+						from, id = i, d
+					}
+				}
+			}
+			if from < 0 {
+				return
+			}
+			s := &sources[from]
+			k := s.slot(at[from]) * s.words
+			if !yield(id, s.codes[k:k+s.words]) {
+				return
+			}
+			at[from]++
+		}
+	}
+}
+
 // merge makes a table of what is not deleted, nil of nothing.
 func merge(words int, sources []source) *table {
 	n := 0
-	for _, s := range sources {
-		n += s.n - int(s.gone.Load()) // more may die meanwhile
+	for i := range sources {
+		n += sources[i].living() // more may die meanwhile
 	}
 	ids, codes := make([]int64, 0, n), make([]uint64, 0, n*words)
-	at := make([]int, len(sources))
-	slot := func(i int) int {
-		if o := sources[i].order; o != nil {
-			return int(o[at[i]])
-		}
-		return at[i]
-	}
-	for {
-		from := -1
-		var id int64
-		for i, s := range sources {
-			for at[i] < s.n && !s.alive(slot(i)) {
-				at[i]++
-			}
-			if at[i] < s.n {
-				if d := s.ids[slot(i)]; from < 0 || d < id {
-					from, id = i, d
-				}
-			}
-		}
-		if from < 0 {
-			break
-		}
-		k := slot(from)
+	for id, code := range merged(sources) {
 		ids = append(ids, id)
-		codes = append(codes, sources[from].codes[k*words:k*words+words]...)
-		at[from]++
+		codes = append(codes, code...)
 	}
 	if len(ids) == 0 {
 		return nil

@@ -15,7 +15,7 @@ import (
 )
 
 type benchCmd struct {
-	Name        string   `arg:"" optional:"" enum:"all,accept,decode,intake,latency,hamming,match,growth,hashes,pairs,engines,index" default:"all" help:"accept, decode, intake, latency or hamming; without a name all of them. match: how well edited photos are found, on a set with known answers. growth: the same at rising sizes of what is known. hashes: goimagehash of the files named on the input, a line each, for peers.py. pairs: how well invented documents of one child are brought together by what they say. engines: the index in Elasticsearch beside the embedded one. index: the search of fingerprints near one, beside faiss; with --json a line a case."`
+	Name        string   `arg:"" optional:"" enum:"all,accept,decode,intake,latency,hamming,match,growth,hashes,pairs,engines,index,words" default:"all" help:"accept, decode, intake, latency or hamming; without a name all of them. match: how well edited photos are found, on a set with known answers. growth: the same at rising sizes of what is known. hashes: goimagehash of the files named on the input, a line each, for peers.py. pairs: how well invented documents of one child are brought together by what they say. engines: the index in Elasticsearch beside the embedded one. index: the search of fingerprints near one, beside faiss; with --json a line a case. words: the search for words, names, places, dates and ages among invented posts; with --json a line a case."`
 	Folders     []string `arg:"" optional:"" help:"Of match: more folders of distractors."`
 	Size        int      `help:"Pages, posts, seconds, hashes or times; of pairs, other documents. Without it what the goal is set for."`
 	Set         string   `help:"Of match: the folder with originals, queries and truth.csv; without it the command draws a set of its own. Of decode: a folder of JPEGs, instead of drawn ones." placeholder:"DIR"`
@@ -29,9 +29,9 @@ type benchCmd struct {
 	Sizes       []int    `help:"Of growth: how many photos are known." default:"8000,80000"`
 	Decoded     int      `help:"Of growth: so many of them are pictures, each decoded: photos, crops of them, drawn ones. Beyond that features are drawn from those measured." default:"80000"`
 	Photos      int      `help:"Of engines: photos with local features, 0 for none." default:"0"`
-	Dir         string   `help:"Of growth: a folder in which all that was made is kept, so that a later run goes on; 13 kB a picture and 10 kB for each photo known." placeholder:"DIR"`
+	Dir         string   `help:"Of growth: a folder in which all that was made is kept, so that a later run goes on; 13 kB a picture and 10 kB for each photo known. Of words: the same, for the index." placeholder:"DIR"`
 	Figures     string   `help:"Of match: also write to this file, as JSON, what the desk shows of it: how often each kind and each reach is wrong." placeholder:"FILE"`
-	N           int      `name:"n" help:"Of index: how many fingerprints." default:"1000000"`
+	N           int      `name:"n" help:"Of index and words: how many fingerprints, or posts." default:"1000000"`
 	Bits        int      `help:"Of index: of a fingerprint, 64 or 256." default:"256" enum:"64,256"`
 	Clustered   bool     `help:"Of index: one fingerprint in twenty is a near copy of one of fifty."`
 	Python      string   `help:"Of index: an interpreter that has faiss-cpu; where it has not, faiss is left out." default:"python3"`
@@ -67,6 +67,9 @@ func (c *benchCmd) runAlone(ctx context.Context, e *Env, o app.Options) (err err
 	}
 	if c.Name == "index" {
 		return c.index(ctx, e)
+	}
+	if c.Name == "words" {
+		return c.words(ctx, e)
 	}
 	if c.Name == "pairs" {
 		return c.pairs(ctx, e)
@@ -146,6 +149,24 @@ func (c *benchCmd) index(ctx context.Context, e *Env) error {
 	}
 	o := bench.IndexOptions{N: c.N, Bits: c.Bits, Clustered: c.Clustered, Python: c.Python, Script: e.path(c.Faiss)}
 	return bench.Index(ctx, o, func(m bench.IndexCase) error {
+		if e.JSON {
+			return json.NewEncoder(e.Stdout).Encode(m)
+		}
+		m.Print(e.Stdout)
+		return nil
+	})
+}
+
+// words prints what a search for words and facts takes.
+func (c *benchCmd) words(ctx context.Context, e *Env) error {
+	if c.N < 1 {
+		return usageError{errors.New(e.T("cli.benchsize"))}
+	}
+	o := bench.WordsOptions{N: c.N}
+	if c.Dir != "" {
+		o.Dir = e.path(c.Dir)
+	}
+	return bench.Words(ctx, o, func(m bench.WordsCase) error {
 		if e.JSON {
 			return json.NewEncoder(e.Stdout).Encode(m)
 		}
