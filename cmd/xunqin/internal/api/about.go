@@ -26,7 +26,7 @@ func (s *Server) about() *huma.OpenAPI {
 		Tags: []*huma.Tag{
 			{Name: "token", Description: "The token that asks."}, {Name: "search", Description: "Searches by words, by photo and by fingerprint."},
 			{Name: "things", Description: "Posts, pictures and photos."}, {Name: "reports", Description: "Reports of missing and found children."},
-			{Name: "leads", Description: "Leads and the person's own verdicts."},
+			{Name: "leads", Description: "Leads and the person's own verdicts."}, {Name: "own", Description: "The person's own saved queries and inbox."},
 		},
 	}
 }

@@ -109,7 +109,7 @@ func ptr[T any](v T) *T { return &v }
 
 // operations is the whole table.
 func (s *Server) operations() []operation {
-	return slices.Concat(tokenOperations(), s.searchOperations(), thingOperations(), reportOperations(), leadOperations())
+	return slices.Concat(tokenOperations(), s.searchOperations(), thingOperations(), reportOperations(), leadOperations(), ownOperations())
 }
 
 // answer is a body that is JSON.
@@ -190,7 +190,9 @@ func lag(behind int64) Lag { return Lag{behind > 0, behind} }
 
 // PhotosFound is what a search by photo finds.
 type PhotosFound struct {
-	Matchable bool         `json:"matchable" doc:"False when the picture is too flat or too small to be compared: nothing was looked for."`
+	Matchable bool         `json:"matchable" doc:"False when the picture cannot be compared: it is too flat or too small, or refused. Nothing was looked for then."`
+	Refused   string       `json:"refused,omitempty" doc:"Why the picture cannot be read, for machines: unknown-format, truncated, corrupt, too-many-pixels and the like." example:"unknown-format"`
+	Why       string       `json:"why,omitempty" doc:"Why, and what to do, in the reader's language."`
 	Groups    []Group      `json:"groups" nullable:"false" doc:"Pictures with a copy, the nearest first; what is no copy comes last."`
 	Reports   []ReportLine `json:"reports" nullable:"false" doc:"Reports with a copy, the nearest first; what is no copy comes last."`
 	Outside   int          `json:"outside" doc:"Pictures and reports that were found outside the person's work." example:"0"`
@@ -264,13 +266,17 @@ func (s *Server) searchOperations() []operation {
 		add(operation{method: "POST", path: "/search/photo", id: "searchPhoto", scope: desk.ScopePhoto, tag: "search", summary: "Search by photo", errors: []int{400, 413, 415},
 			mostBody: s.Desk.Policy.Limits.Upload, request: &huma.RequestBody{Description: "The photo itself, as a file; what it is is seen from its bytes.", Required: true, Content: binary},
 			describe: "Finds copies of a photo among all posts and reports, however it was edited. The photo lives in the memory of this request alone: it is not stored and not logged. " +
-				"What is found are copies of a photograph, not pictures of the same child. A photo that cannot be read is answered 422 with the reason."},
+				"What is found are copies of a photograph, not pictures of the same child. Of a photo that cannot be read, the answer says why."},
 			func(s *Server, p *desk.Page, _ *struct{}) (*answer[PhotosFound], error) {
-				v, err := p.ByPhoto(func() ([]byte, error) { return s.readPhoto(p) })
+				v, refused, why, err := p.ByPhoto(func() ([]byte, error) { return s.readPhoto(p) })
 				if err != nil {
 					return nil, err
 				}
-				return answers(photosFound(v, false, 0), nil)
+				out := photosFound(v, false, 0)
+				if refused != "" {
+					out.Matchable, out.Refused, out.Why = false, refused, why
+				}
+				return answers(out, nil)
 			}),
 		add(operation{method: "GET", path: "/search/fingerprint/{hex}", id: "searchFingerprint", scope: desk.ScopePhoto, tag: "search", summary: "Search by fingerprint",
 			describe: "Finds photos whose fingerprint is at most radius bits from one, the nearest first, 200 photos at most. Nothing is held against the pictures themselves: a search by photo tells more."},

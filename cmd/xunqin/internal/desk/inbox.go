@@ -58,28 +58,45 @@ func (s *Server) inbox(p *Page) error {
 	if form.Before > 0 {
 		before = time.UnixMilli(int64(form.Before))
 	}
-	list, err := s.Records.InboxOf(p.Context(), nil, p.User.ID, before, inboxLength)
-	if err != nil {
+	next := time.Time{}
+	var err error
+	if v.Rows, next, err = s.inboxRows(p, before, v.All); err != nil {
 		return err
 	}
-	if len(list) == inboxLength {
-		v.Next = "/inbox?before=" + strconv.FormatInt(list[len(list)-1].CreatedAt.UnixMilli(), 10)
+	if !next.IsZero() {
+		v.Next = "/inbox?before=" + strconv.FormatInt(next.UnixMilli(), 10)
 		if v.All {
 			v.Next += "&all=1"
 		}
 	}
+	if v.Health, err = s.crawlHealth(p); err != nil {
+		return err
+	}
+	return p.Render("inbox", v)
+}
+
+// inboxRows makes rows of what the person was told before an instant, or of the newest where it is zero; next is where the list goes on,
+// if it does.
+func (s *Server) inboxRows(p *Page, before time.Time, done bool) (rows []inboxRow, next time.Time, err error) {
+	list, err := s.Records.InboxOf(p.Context(), nil, p.User.ID, before, inboxLength)
+	if err != nil {
+		return nil, next, err
+	}
+	if len(list) == inboxLength {
+		next = list[len(list)-1].CreatedAt
+	}
 	names, err := s.queryNames(p)
 	if err != nil {
-		return err
+		return nil, next, err
 	}
 	at := map[string]int{}
 	for _, d := range list {
-		if !v.All && !d.DoneAt.IsZero() {
+		if !done && !d.DoneAt.IsZero() {
 			continue
 		}
 		row, ok, err := s.inboxRow(p, d)
 		if err != nil {
-			return err
+			return nil, next, err
 		}
 		if !ok {
 			continue
@@ -88,16 +105,13 @@ func (s *Server) inbox(p *Page) error {
 		key := d.SavedQueryID + " " + d.PictureID
 		i, had := at[key]
 		if d.PictureID == "" || !had {
-			at[key] = len(v.Rows)
-			v.Rows = append(v.Rows, row)
+			at[key] = len(rows)
+			rows = append(rows, row)
 			continue
 		}
-		v.Rows[i].add(row)
+		rows[i].add(row)
 	}
-	if v.Health, err = s.crawlHealth(p); err != nil {
-		return err
-	}
-	return p.Render("inbox", v)
+	return rows, next, nil
 }
 
 // add joins another alert of the same query and picture.

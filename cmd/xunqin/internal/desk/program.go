@@ -257,29 +257,37 @@ func (p *Page) Words(query string, page search.Page, counts bool) (v WordSearchV
 }
 
 // ByPhoto finds copies of a picture, which read gives when it is the request's turn; it lives in the request's memory and is gone with
-// it. A picture that cannot be read is a *Problem that says why.
-func (p *Page) ByPhoto(read func() ([]byte, error)) (v PhotoSearchView, err error) {
+// it. Of one that cannot be read, refused is the reason for machines and why for people.
+func (p *Page) ByPhoto(read func() ([]byte, error)) (v PhotoSearchView, refused, why string, err error) {
 	if err := p.s.claim(p, "search-photo", p.s.Policy.Limits.SearchesAnHour); err != nil {
-		return v, err
+		return v, "", "", err
 	}
 	done, err := p.s.intake.turn(p.Context())
 	if err != nil {
-		return v, err
+		return v, "", "", err
 	}
 	defer done()
 	b, err := read()
 	if err != nil {
-		return v, err
+		return v, "", "", err
 	}
 	found, err := p.s.Pipeline.SearchPhoto(p.Context(), b)
-	var refused *photo.Refused
-	if errors.As(err, &refused) {
-		return v, &Problem{Status: http.StatusUnprocessableEntity, Key: "photo", Args: []any{"why", p.photoReason(refused.Reason)}}
+	var bad *photo.Refused
+	if errors.As(err, &bad) {
+		return v, bad.Reason, p.photoReason(bad.Reason), nil
 	}
 	if err != nil {
-		return v, err
+		return v, "", "", err
 	}
-	return v, p.s.shownFound(p, found, &v)
+	return v, "", "", p.s.shownFound(p, found, &v)
+}
+
+// Queries lists the person's saved queries.
+func (p *Page) Queries() ([]queryLine, error) { return p.s.queryLines(p) }
+
+// Inbox lists what the person was told before an instant, or the newest where it is zero; next is where it goes on, if it does.
+func (p *Page) Inbox(before time.Time, done bool) (rows []inboxRow, next time.Time, err error) {
+	return p.s.inboxRows(p, before, done)
 }
 
 // ByFingerprint finds photos by a fingerprint alone; more says that there are others beyond the nearest.

@@ -90,19 +90,28 @@ func (s *Server) queryLine(p *Page, q record.SavedQuery) (queryLine, error) {
 }
 
 func (s *Server) savedQueries(p *Page) error {
-	list, err := s.Records.SavedQueriesOf(p.Context(), nil, p.User.ID)
+	lines, err := s.queryLines(p)
 	if err != nil {
 		return err
+	}
+	return p.Render("queries", lines)
+}
+
+// queryLines makes lines of the person's saved queries.
+func (s *Server) queryLines(p *Page) ([]queryLine, error) {
+	list, err := s.Records.SavedQueriesOf(p.Context(), nil, p.User.ID)
+	if err != nil {
+		return nil, err
 	}
 	var lines []queryLine
 	for _, q := range list {
 		line, err := s.queryLine(p, q)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		lines = append(lines, line)
 	}
-	return p.Render("queries", lines)
+	return lines, nil
 }
 
 // queryForm is what a person writes of a saved query. Do is "count" to see what it would find, else it is stored.

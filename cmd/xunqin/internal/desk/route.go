@@ -59,6 +59,7 @@ func (s *Server) Routes() []Route {
 		s.frameRoutes(),
 		s.signInRoutes(),
 		s.accountRoutes(),
+		s.tokenRoutes(),
 		s.todayRoutes(),
 		s.photoSearchRoutes(),
 		s.wordSearchRoutes(),

@@ -38,8 +38,17 @@ func objects(t testing.TB, s *site, owner record.User) map[string]string {
 	source := s.seedSource(t, "Brunnen", "feed", `{"url":"https://example.org/feed"}`)
 	other := s.person(t, "somebody", record.Volunteer)
 	var run, link, entry, aside, proposal string
+	var ownToken, othersToken string
 	err := s.Records.Tx(t.Context(), func(tx *sql.Tx) error {
 		var err error
+		token := record.Token{UserID: owner.ID, Name: "somebody", Scopes: []string{ScopeWords}, CreatedBy: other.ID, ExpiresAt: s.now.Add(time.Hour)}
+		if ownToken, err = s.Auth.OfferToken(t.Context(), tx, token); err != nil {
+			return err
+		}
+		token.UserID = other.ID
+		if othersToken, err = s.Auth.OfferToken(t.Context(), tx, token); err != nil {
+			return err
+		}
 		if run, err = s.Records.OpenRun(t.Context(), tx, source, "schedule", s.now); err != nil {
 			return err
 		}
@@ -76,6 +85,8 @@ func objects(t testing.TB, s *site, owner record.User) map[string]string {
 		"/dead/{id}":               "/dead/7001",
 		"/link/{token}":            strings.TrimPrefix(link, s.BaseURL),
 		"/static/{name}":           "/static/desk.css",
+		"/account/tokens/{id}":     "/account/tokens/" + ownToken,
+		"/tokens/{id}":             "/tokens/" + othersToken,
 		"/matching/harmless/{id}":  "/matching/harmless/" + entry,
 		"/matching/pictures/{id}":  "/matching/pictures/" + aside,
 		"/matching/proposals/{id}": "/matching/proposals/" + proposal,
