@@ -38,6 +38,9 @@ import (
 type Pipeline struct {
 	Records *record.Store
 	Index   search.Index
+	// Shelves keep this record's indexes, that of Index first, which is a *search.Switch then; without any there is no Reindex.
+	// An erasure reaches all that they keep.
+	Shelves []search.Shelf
 	Blobs   blob.Store // sealed
 	Keys    *blob.Keys
 	Door    *crawler.Door
@@ -61,6 +64,7 @@ type Pipeline struct {
 	queue   queue
 	worker  string
 	follow  sync.Mutex
+	rebuild rebuild
 	queries queryCache
 	pairs   pairing
 	hosts   hostTurns

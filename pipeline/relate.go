@@ -29,11 +29,11 @@ const firstLook = 72 * time.Hour
 func (p *Pipeline) Follow(ctx context.Context) error {
 	p.follow.Lock()
 	defer p.follow.Unlock()
-	return p.followFrom(ctx, p.Index, -1, nil)
+	return p.followFrom(ctx, p.Index, -1)
 }
 
 // followFrom applies the changes after seq to an index; -1 means after the last one applied.
-func (p *Pipeline) followFrom(ctx context.Context, x search.Index, seq int64, progress func(done int)) error {
+func (p *Pipeline) followFrom(ctx context.Context, x search.Index, seq int64) error {
 	if seq < 0 {
 		info, err := x.Info(ctx)
 		if err != nil {
@@ -42,39 +42,48 @@ func (p *Pipeline) followFrom(ctx context.Context, x search.Index, seq int64, pr
 		seq = info.Seq
 	}
 	for {
-		list, err := p.Records.Changes(ctx, nil, seq, 500)
-		if err != nil {
+		b, err := p.batch(ctx, nil, seq, followed)
+		if err != nil || b.n == 0 {
 			return err
 		}
-		if len(list) == 0 {
-			return nil
-		}
-		var put []search.Doc
-		var del []string
-		for _, c := range list {
-			d, ok, err := p.Records.Doc(ctx, nil, c)
-			if err != nil {
-				return err
-			}
-			if ok {
-				put = append(put, d)
-			} else {
-				del = append(del, c.DocID)
-			}
-		}
-		seq = list[len(list)-1].Seq
-		if err := x.Apply(ctx, seq, put, del); err != nil {
+		if err := x.Apply(ctx, b.seq, b.put, b.del); err != nil {
 			return fmt.Errorf("follow: %w", err)
 		}
-		if progress != nil {
-			progress(len(list))
-		}
+		seq = b.seq
 	}
 }
 
-// Rebuild fills an empty index from the record, while the old one goes on being followed and asked.
-func (p *Pipeline) Rebuild(ctx context.Context, fresh search.Index, progress func(done int)) error {
-	return p.followFrom(ctx, fresh, 0, progress)
+// followed is how many changes are applied at once.
+const followed = 500
+
+// A batch is changes that are applied at once, with what the record says of their documents now.
+type batch struct {
+	n   int
+	seq int64 // of the last of them
+	put []search.Doc
+	del []string
+}
+
+// batch reads the first changes after seq.
+func (p *Pipeline) batch(ctx context.Context, tx *sql.Tx, seq int64, most int) (b batch, err error) {
+	list, err := p.Records.Changes(ctx, tx, seq, most)
+	if err != nil {
+		return b, err
+	}
+	for _, c := range list {
+		d, ok, err := p.Records.Doc(ctx, tx, c)
+		if err != nil {
+			return b, err
+		}
+		if ok {
+			b.put = append(b.put, d)
+		} else {
+			b.del = append(b.del, c.DocID)
+		}
+		b.seq = c.Seq
+	}
+	b.n = len(list)
+	return b, nil
 }
 
 // Lag is how many changes the index is behind the record.

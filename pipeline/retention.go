@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"time"
 
 	"xunqin/pipeline/blob"
@@ -123,24 +122,14 @@ func (p *Pipeline) erase(ctx context.Context, actor, why, id string, from func(c
 	return nil
 }
 
-// scrub makes erasure reach the queue and the bytes on disk: jobs are forgotten, the index follows, and the logs beside the
-// files are folded in and emptied.
+// scrub makes erasure reach the queue and the bytes on disk: jobs are forgotten, the indexes follow, that which answers and
+// those beside it, and the logs beside the files are folded in and emptied.
 func (p *Pipeline) scrub(ctx context.Context) error {
 	if err := p.forgetJobs(ctx); err != nil {
 		return err
 	}
-	if err := p.Follow(ctx); err != nil {
-		return err
-	}
-	if err := p.followPairs(ctx); err != nil {
-		return err
-	}
-	if x, ok := p.Index.(interface{ Purge(context.Context) error }); ok {
-		if err := x.Purge(ctx); err != nil {
-			return fmt.Errorf("purge index: %w", err)
-		}
-	}
-	return p.Records.Checkpoint(ctx)
+	// One that fails keeps the others from nothing.
+	return errors.Join(p.Follow(ctx), p.followPairs(ctx), p.scrubIndexes(ctx), p.Records.Checkpoint(ctx))
 }
 
 // Erase removes a post or report by a person's decision, hides it at once, and keeps its post, addresses and exact bytes from

@@ -15,17 +15,16 @@ type Switch struct {
 // NewSwitch begins with x.
 func NewSwitch(x Index) *Switch { return &Switch{x: x} }
 
-// Swap lets the calls under way end, closes the index, and goes on with what open gives. When open fails there is no index:
-// every call then panics, so the program must end.
-func (s *Switch) Swap(open func() (Index, error)) error {
+// Exchange goes on with x: it waits for the calls under way, and closes the index there was.
+func (s *Switch) Exchange(x Index) error {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if err := s.x.Close(); err != nil {
-		return err
-	}
-	x, err := open()
+	old := s.x
 	s.x = x
-	return err
+	s.mu.Unlock()
+	if old == x {
+		return nil
+	}
+	return old.Close()
 }
 
 // Apply implements Index.

@@ -55,3 +55,73 @@ func (s *Store) LockRelate(ctx context.Context, tx *sql.Tx) error {
 
 // IsNotFound reports whether err says that something is not there.
 func IsNotFound(err error) bool { return errors.Is(err, ErrNotFound) }
+
+// CountChanges counts the changes after seq.
+func (s *Store) CountChanges(ctx context.Context, tx *sql.Tx, after int64) (int64, error) {
+	return one("count changes", s.from(tx).QueryRowContext(ctx, `SELECT COUNT(*) FROM changes WHERE seq > $1`, after), scanInt)
+}
+
+// Snapshot runs fn in a transaction that sees the record as it was at its first look, and keeps nobody from writing. fn must
+// change nothing.
+func (s *Store) Snapshot(ctx context.Context, fn func(*sql.Tx) error) error {
+	var o *sql.TxOptions
+	if s.dialect == Postgres {
+		o = &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true}
+	}
+	tx, err := s.read.BeginTx(ctx, o)
+	if err != nil {
+		return fmt.Errorf("begin: %w", err)
+	}
+	defer tx.Rollback() // it only reads
+	return fn(tx)
+}
+
+// HoldChanges runs fn while no other process can commit a change. Others wait for it, so it is for moments.
+func (s *Store) HoldChanges(ctx context.Context, fn func() error) error {
+	return s.once(ctx, func(tx *sql.Tx) error {
+		if _, err := exec(ctx, "hold changes", tx, `UPDATE counters SET n=n WHERE name='changes'`); err != nil {
+			return err
+		}
+		return fn()
+	})
+}
+
+// Searchable is how much of the record an index holds that has followed it.
+type Searchable struct {
+	Docs           map[string]int64 // by kind of document
+	Photos, Prints int64
+}
+
+// Searchable counts what an index has to hold. It reads the photos and fingerprints of the whole record.
+func (s *Store) Searchable(ctx context.Context, tx *sql.Tx) (Searchable, error) {
+	type row struct {
+		kind string
+		n    int64
+	}
+	n := Searchable{Docs: map[string]int64{}}
+	rows, err := all(ctx, "count documents", s.from(tx), func(r scanner, v *row) error { return r.Scan(&v.kind, &v.n) },
+		`SELECT kind, COUNT(*) FROM posts WHERE state='live' GROUP BY kind UNION ALL SELECT 'report', COUNT(*) FROM reports`)
+	if err != nil {
+		return n, err
+	}
+	for _, r := range rows {
+		n.Docs[r.kind] += r.n
+	}
+	const photos = `FROM photos WHERE matchable AND state IN ('kept','gone') AND (report_id IS NOT NULL OR EXISTS (SELECT 1 FROM posts WHERE posts.id=photos.post_id AND posts.state='live'))`
+	n.Photos, err = one("count photos", s.from(tx).QueryRowContext(ctx, `SELECT COUNT(*) `+photos+` AND EXISTS (SELECT 1 FROM prints WHERE prints.photo_id=photos.id)`), scanInt)
+	if err != nil {
+		return n, err
+	}
+	n.Prints, err = one("count fingerprints", s.from(tx).QueryRowContext(ctx, `SELECT COUNT(*) FROM prints WHERE photo_id IN (SELECT id `+photos+`)`), scanInt)
+	return n, err
+}
+
+// From lists posts or reports from an id on, in the order of their ids, which is none: with a new id as the beginning, it is a
+// random sample.
+func (s *Store) From(ctx context.Context, tx *sql.Tx, kind, id string, most int) ([]Change, error) {
+	query := `SELECT id, 'post', 0 FROM posts WHERE id >= $1 ORDER BY id LIMIT $2`
+	if kind == "report" {
+		query = `SELECT id, 'report', 0 FROM reports WHERE id >= $1 ORDER BY id LIMIT $2`
+	}
+	return all(ctx, "sample", s.from(tx), scanChange, query, id, most)
+}

@@ -9,8 +9,8 @@
 // their own could outlive a photo, and another's could be seen for a moment. The points of
 // its pictures lie beside them, and are read only where words of Votes lead to them.
 //
-// The name of the index is an alias. Fresh makes an index that nothing points to, Promote
-// lets the alias point to it and drops the one before in the same step.
+// The name of the index is an alias. A Shelf builds another beside the one that answers and
+// lets the alias point to it in one step.
 //
 // Errors say what Elasticsearch calls the error, never what it says about it: that may
 // repeat the query.
@@ -18,6 +18,7 @@ package elastic
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -76,6 +77,8 @@ type Config struct {
 
 var indexName = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,99}$`)
 
+func (c Config) index() string { return cmp.Or(c.Index, "xunqin") }
+
 func (c Config) check() error {
 	wrong := ""
 	switch {
@@ -100,7 +103,7 @@ type Index struct {
 	cfg  Config
 	http *http.Transport
 	es   *elastictransport.Client
-	name string // alias, or an index that Fresh made
+	name string // alias, or a generation of a Shelf
 
 	apply sync.Mutex // one Apply at a time
 
@@ -145,9 +148,7 @@ func (x *Index) ready(ctx context.Context) error {
 
 // connect makes ready to reach the server.
 func connect(cfg Config) (*Index, error) {
-	if cfg.Index == "" {
-		cfg.Index = "xunqin"
-	}
+	cfg.Index = cfg.index()
 	if cfg.Timeout == 0 {
 		cfg.Timeout = 30 * time.Second
 	}

@@ -196,22 +196,23 @@ func TestALateBatchBringsNothingBack(t *testing.T) {
 	}
 }
 
-func TestPromoteExchangesAndTidyDropsTheRest(t *testing.T) {
+func TestEngineKeepsGenerations(t *testing.T) {
+	searchtest.RunShelf(t, func(t *testing.T) search.Shelf { return elastic.Shelf{Config: elastictest.Config(t)} })
+}
+
+// An index that is open follows the name, as in the processes that did not exchange it.
+func TestOtherProcessesSeeTheExchange(t *testing.T) {
 	cfg := elastictest.Config(t)
-	x := elastictest.Open(t, cfg)
+	x, shelf := elastictest.Open(t, cfg), elastic.Shelf{Config: cfg}
 	put(t, x, post("old", "张三"))
-	left, err := elastic.Fresh(t.Context(), cfg)
+	if err := shelf.Begin(t.Context(), time.Now(), 0); err != nil {
+		t.Fatal(err)
+	}
+	g, err := shelf.Generations(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	put(t, left, post("left", "张三"))
-	if err := elastic.Tidy(t.Context(), cfg); err != nil {
-		t.Fatal(err)
-	}
-	if err := left.Put(t.Context(), post("left", "李四")); err == nil {
-		t.Error("what a reindex left is still there")
-	}
-	fresh, err := elastic.Fresh(t.Context(), cfg)
+	fresh, err := shelf.Open(t.Context(), g.Next.Name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -223,19 +224,17 @@ func TestPromoteExchangesAndTidyDropsTheRest(t *testing.T) {
 	if got := ids(t, x, "张三"); got != "old" {
 		t.Errorf("before: %q", got)
 	}
-	if err := fresh.Promote(t.Context()); err != nil {
+	now, err := shelf.Promote(t.Context(), fresh)
+	if err != nil {
 		t.Fatal(err)
 	}
 	if got := ids(t, x, "张三"); got != "new" {
 		t.Errorf("after: %q", got)
 	}
-	if err := errors.Join(left.Close(), fresh.Close(), elastic.Tidy(t.Context(), cfg)); err != nil {
-		t.Fatal(err)
-	}
 	if i, err := x.Info(t.Context()); err != nil || i.Docs != 1 || i.Prints != 1 || i.Seq != 4 {
 		t.Errorf("Info = %+v, %v", i, err)
 	}
-	if err := x.Purge(t.Context()); err != nil {
+	if err := errors.Join(x.Purge(t.Context()), now.Close()); err != nil {
 		t.Error(err)
 	}
 }
@@ -249,8 +248,12 @@ func TestAnotherRecordsIndexIsNotTouched(t *testing.T) {
 	if _, err := elastic.Open(t.Context(), other); !errors.Is(err, elastic.ErrOwner) {
 		t.Errorf("opened by another: %v", err)
 	}
-	if err := elastic.Tidy(t.Context(), other); err != nil {
+	shelf := elastic.Shelf{Config: other}
+	if err := shelf.Tidy(t.Context()); err != nil {
 		t.Error(err)
+	}
+	if err := shelf.Begin(t.Context(), time.Now(), 0); !errors.Is(err, elastic.ErrOwner) {
+		t.Errorf("begun by another: %v", err)
 	}
 	if got := ids(t, elastictest.Open(t, cfg), "张三"); got != "a" {
 		t.Errorf("found %q", got)

@@ -2,13 +2,12 @@ package elastic
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/sha256"
 	"crypto/tls"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"net/http"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -187,7 +186,7 @@ func (x *Index) open(ctx context.Context) error {
 	switch {
 	case errors.Is(err, ErrMissing):
 		// Two processes may do this at once: the alias is made with the index, of a name that both know.
-		err := x.create(ctx, x.cfg.Index+"-1", x.cfg.Index)
+		err := x.create(ctx, x.cfg.Index+"-1", x.cfg.Index, nil)
 		var answer *Error
 		if errors.As(err, &answer) && answer.Type == "resource_already_exists_exception" {
 			_, err = x.look(ctx)
@@ -199,148 +198,17 @@ func (x *Index) open(ctx context.Context) error {
 	return err
 }
 
-// create makes an empty index, with an alias if that has a name.
-func (x *Index) create(ctx context.Context, name, alias string) error {
+// create makes an empty index with an alias, and says more of it in its _meta.
+func (x *Index) create(ctx context.Context, name, alias string, about object) error {
 	what := x.cfg.mapping()
-	if alias != "" {
-		what["aliases"] = object{alias: object{}}
-	}
+	maps.Copy(what["mappings"].(object)["_meta"].(object), about)
+	what["aliases"] = object{alias: object{}}
 	b, err := body(what)
 	if err != nil {
 		return err
 	}
 	_, err = x.do(ctx, esapi.IndicesCreateRequest{Index: name, Body: b}, nil)
 	return err
-}
-
-// Fresh makes an empty index beside the one of this name, for Promote.
-func Fresh(ctx context.Context, cfg Config) (*Index, error) {
-	x, err := connect(cfg)
-	if err == nil {
-		x.name = x.cfg.Index + "-" + strings.ToLower(rand.Text()[:12])
-		err = x.identify(ctx)
-	}
-	if err == nil {
-		err = x.create(ctx, x.name, "")
-		x.opened = true
-	}
-	if err != nil {
-		return nil, fmt.Errorf("make search index: %w", err)
-	}
-	return x, nil
-}
-
-// Promote puts what Fresh made in the place of the index there was, in one step, and drops
-// that: every call that begins later sees the new one, in any process.
-func (x *Index) Promote(ctx context.Context) error {
-	if err := x.promote(ctx); err != nil {
-		return fmt.Errorf("exchange search index: %w", err)
-	}
-	return nil
-}
-
-func (x *Index) promote(ctx context.Context) error {
-	old, err := x.aliased(ctx)
-	if err != nil {
-		return err
-	}
-	actions := []object{{"add": object{"index": x.name, "alias": x.cfg.Index}}}
-	for _, name := range old {
-		if name != x.name {
-			actions = append(actions, object{"remove_index": object{"index": name}})
-		}
-	}
-	b, err := body(object{"actions": actions})
-	if err != nil {
-		return err
-	}
-	if _, err := x.do(ctx, esapi.IndicesUpdateAliasesRequest{Body: b}, nil); err != nil {
-		return err
-	}
-	x.name = x.cfg.Index
-	return nil
-}
-
-// aliased are the indices that the alias points to.
-func (x *Index) aliased(ctx context.Context) ([]string, error) {
-	var indices map[string]any
-	_, err := x.do(ctx, esapi.IndicesGetAliasRequest{Name: []string{x.cfg.Index}}, &indices)
-	var answer *Error
-	if errors.As(err, &answer) && answer.Status == http.StatusNotFound {
-		return nil, nil
-	}
-	var names []string
-	for name := range indices {
-		names = append(names, name)
-	}
-	return names, err
-}
-
-// Discard drops an index that Fresh made and Promote did not put in place.
-func (x *Index) Discard(ctx context.Context) error {
-	if x.name == x.cfg.Index {
-		return nil
-	}
-	if _, err := x.do(ctx, esapi.IndicesDeleteRequest{Index: []string{x.name}}, nil); err != nil && !errors.Is(err, ErrMissing) {
-		return fmt.Errorf("drop search index: %w", err)
-	}
-	return nil
-}
-
-// Tidy drops the indices of this name that a reindex left which did not end.
-func Tidy(ctx context.Context, cfg Config) error {
-	x, err := connect(cfg)
-	if err == nil {
-		err = errors.Join(x.tidy(ctx), x.Close())
-	}
-	if err != nil {
-		return fmt.Errorf("tidy search index: %w", err)
-	}
-	return nil
-}
-
-func (x *Index) tidy(ctx context.Context) error {
-	current, err := x.aliased(ctx)
-	if err != nil {
-		return err
-	}
-	var indices map[string]struct {
-		Mappings struct {
-			Meta struct{ Application, Owner string } `json:"_meta"`
-		}
-	}
-	if _, err := x.do(ctx, esapi.IndicesGetMappingRequest{Index: []string{x.cfg.Index + "-*"}}, &indices); err != nil {
-		return err
-	}
-	for name, i := range indices {
-		rest := strings.TrimPrefix(name, x.cfg.Index+"-")
-		if i.Mappings.Meta.Application != "xunqin" || i.Mappings.Meta.Owner != x.cfg.Owner || slices.Contains(current, name) || strings.Contains(rest, "-") {
-			continue
-		}
-		if _, err := x.do(ctx, esapi.IndicesDeleteRequest{Index: []string{name}}, nil); err != nil && !errors.Is(err, ErrMissing) {
-			return err
-		}
-	}
-	return nil
-}
-
-// Drop deletes the index and its alias, as where the record lies is given up.
-func Drop(ctx context.Context, cfg Config) error {
-	x, err := connect(cfg)
-	if err != nil {
-		return fmt.Errorf("drop search index: %w", err)
-	}
-	defer x.Close()
-	names, err := x.aliased(ctx)
-	if err != nil {
-		return fmt.Errorf("drop search index: %w", err)
-	}
-	for _, name := range names {
-		if _, err := x.do(ctx, esapi.IndicesDeleteRequest{Index: []string{name}}, nil); err != nil && !errors.Is(err, ErrMissing) {
-			return fmt.Errorf("drop search index: %w", err)
-		}
-	}
-	return nil
 }
 
 // Purge takes what was deleted before it off the disks of the server: the segments that hold

@@ -57,6 +57,23 @@ func Open(t testing.TB, cfg elastic.Config) *elastic.Index {
 	return x
 }
 
+// Unname takes an alias off an index.
+func Unname(t testing.TB, host, index, alias string) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodDelete, host+"/"+index+"/_alias/"+alias, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		t.Fatalf("alias %s: %s", alias, res.Status)
+	}
+}
+
 // A Proxy stands before the server and can be stopped, as a node can.
 type Proxy struct {
 	URL     string

@@ -59,8 +59,9 @@ type App struct {
 	// FirstAdmin is called once, at the first start, with the link by which the first admin gets an account.
 	FirstAdmin func(link string)
 
-	lock  *os.File
-	close []func() error
+	lock    *os.File
+	shelves []search.Shelf
+	close   []func() error
 }
 
 // Readers are the readers the program knows, by the name a source gives.
@@ -125,7 +126,7 @@ func (a *App) open(ctx context.Context) (err error) {
 	}
 	a.Guard = &guard.Dialer{AllowCIDRs: cidrs, AllowPorts: o.AllowPorts}
 	p := &pipeline.Pipeline{
-		Records: a.Records, Index: a.Index, Blobs: a.Blobs, Keys: a.Keys, Readers: Readers(), Policy: a.Policy, Budget: photo.NewBudget(decodeBudget),
+		Records: a.Records, Index: a.Index, Shelves: a.shelves, Blobs: a.Blobs, Keys: a.Keys, Readers: Readers(), Policy: a.Policy, Budget: photo.NewBudget(decodeBudget),
 		Door: &crawler.Door{Guard: a.Guard, Pace: &record.Pace{Store: a.Records, Log: a.Log}, Robots: &record.Robots{Store: a.Records}, Version: Version, Contact: o.Contact,
 			Now: func() time.Time { return a.Now() }, Log: a.Log},
 		Log: a.Log, Now: func() time.Time { return a.Now() }, BaseURL: o.BaseURL, Alone: a.Records.Dialect() == record.SQLite,
@@ -138,7 +139,8 @@ func (a *App) open(ctx context.Context) (err error) {
 	return p.Open(ctx)
 }
 
-// dropHalves deletes what a backup or a reindex that was killed has left: copies of texts that an erasure would not reach.
+// dropHalves deletes what a backup that was killed has left, or a reindex of the first version: copies of texts that an erasure
+// would not reach.
 func dropHalves(data string) error {
 	list, err := os.ReadDir(data)
 	if err != nil {

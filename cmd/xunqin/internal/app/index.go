@@ -6,9 +6,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
-	"xunqin/pipeline/record"
+	"xunqin/pipeline"
 	"xunqin/search"
 	"xunqin/search/elastic"
 	"xunqin/search/embedded"
@@ -23,13 +24,17 @@ const (
 // openIndex opens the index; one that is damaged or of other rules is thrown away, and following the record builds it anew. A
 // server that does not answer is waited for by whatever needs it.
 func (a *App) openIndex(ctx context.Context) error {
-	open, where := a.openEmbedded, a.indexFile()
-	if a.Options.Index == Elastic {
-		open, where = a.openElastic, a.Options.ElasticIndex
-	}
-	x, err := open(ctx)
-	if err != nil {
+	if err := a.openShelves(); err != nil {
 		return err
+	}
+	for _, shelf := range a.shelves { // what was left by a process that was killed holds texts that an erasure would not reach
+		if err := shelf.Tidy(ctx); err != nil && !errors.Is(err, search.ErrUnavailable) {
+			return a.indexTrouble(err)
+		}
+	}
+	x, err := a.openCurrent(ctx, a.shelves[0])
+	if err != nil {
+		return a.indexTrouble(err)
 	}
 	a.Index = search.NewSwitch(x)
 	a.close = append(a.close, a.Index.Close)
@@ -44,80 +49,64 @@ func (a *App) openIndex(ctx context.Context) error {
 	if last, err := a.Records.LastChange(ctx, nil); err != nil {
 		return err
 	} else if info.Seq > last {
+		where := a.indexFile()
+		if a.Options.Index == Elastic {
+			where = a.Options.ElasticIndex
+		}
 		return &Trouble{Code: "index-other", Detail: where}
 	}
 	return nil
 }
 
-// Reindex builds a new index beside the old one and switches to it when it is whole; searches go on with the old one until then.
-func (a *App) Reindex(ctx context.Context, progress func(int)) (search.Info, error) {
-	reindex := a.reindexEmbedded
-	if a.Options.Index == Elastic {
-		reindex = a.reindexElastic
+// openShelves finds where indexes may be, that which answers first. Of Elasticsearch something is known if a host is.
+func (a *App) openShelves() error {
+	a.shelves = []search.Shelf{embedded.Shelf{Path: a.indexFile()}}
+	if len(a.Options.ElasticHost) == 0 && a.Options.Index != Elastic {
+		return nil
 	}
-	if err := reindex(ctx, progress); err != nil {
-		return search.Info{}, err
-	}
-	if err := a.Pipeline.Follow(ctx); err != nil {
-		return search.Info{}, err
-	}
-	return a.Index.Info(ctx)
-}
-
-func (a *App) indexFile() string { return filepath.Join(a.Options.Data, "index.db") }
-
-func (a *App) openEmbedded(ctx context.Context) (search.Index, error) {
-	path := a.indexFile()
-	x, err := embedded.Open(ctx, path)
-	if errors.Is(err, embedded.ErrCorrupt) || errors.Is(err, embedded.ErrOutdated) {
-		a.Log.Warn("the index is built anew", "why", err)
-		if err := removeFiles(path, path+"-wal", path+"-shm"); err != nil {
-			return nil, fmt.Errorf("index: %w", err)
-		}
-		x, err = embedded.Open(ctx, path)
-	}
-	if err != nil { // not a nil pointer in an interface
-		return nil, err
-	}
-	return x, nil
-}
-
-func (a *App) reindexEmbedded(ctx context.Context, progress func(int)) error {
-	path := a.indexFile()
-	next := path + ".new"
-	if err := removeFiles(next, next+"-wal", next+"-shm"); err != nil {
-		return fmt.Errorf("reindex: %w", err)
-	}
-	fresh, err := embedded.Open(ctx, next)
+	cfg, err := a.elastic()
 	if err != nil {
 		return err
 	}
-	if err := a.Pipeline.Rebuild(ctx, fresh, progress); err != nil {
-		return errors.Join(err, fresh.Close())
-	}
-	if err := fresh.Close(); err != nil {
-		return err
-	}
-	return a.Index.Swap(func() (search.Index, error) {
-		if err := removeFiles(path+"-wal", path+"-shm"); err != nil {
-			return nil, fmt.Errorf("reindex: %w", err)
-		}
-		if err := os.Rename(next, path); err != nil {
-			return nil, fmt.Errorf("reindex: %w", err)
-		}
-		return embedded.Open(ctx, path)
-	})
-}
-
-// removeFiles removes those that are there.
-func removeFiles(paths ...string) error {
-	for _, f := range paths {
-		if err := os.Remove(f); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return err
-		}
+	a.shelves = append(a.shelves, elastic.Shelf{Config: cfg})
+	if a.Options.Index == Elastic {
+		slices.Reverse(a.shelves)
 	}
 	return nil
 }
+
+func (a *App) openCurrent(ctx context.Context, shelf search.Shelf) (search.Index, error) {
+	x, err := shelf.Open(ctx, "")
+	if !errors.Is(err, search.ErrRebuild) {
+		return x, err
+	}
+	a.Log.Warn("the index is built anew", "why", err)
+	g, err := shelf.Generations(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := shelf.Drop(ctx, g.Current.Name); err != nil {
+		return nil, err
+	}
+	return shelf.Open(ctx, "")
+}
+
+// Reindex builds an index beside the one that answers, see [pipeline.Pipeline.Reindex].
+func (a *App) Reindex(ctx context.Context, engine string, progress func(pipeline.Progress)) (pipeline.Rebuilt, error) {
+	r, err := a.Pipeline.Reindex(ctx, engine, progress)
+	if errors.Is(err, pipeline.ErrNoEngine) {
+		err = &Trouble{Code: "no-engine", Detail: engine, Err: err}
+	}
+	return r, a.indexTrouble(err)
+}
+
+// Back lets the index answer again that was kept, see [pipeline.Pipeline.Back].
+func (a *App) Back(ctx context.Context) (pipeline.Rebuilt, error) {
+	r, err := a.Pipeline.Back(ctx)
+	return r, a.indexTrouble(err)
+}
+
+func (a *App) indexFile() string { return filepath.Join(a.Options.Data, "index.db") }
 
 // elastic is where the index in Elasticsearch is. Its owner are the keys: of two installations that name one index in one
 // cluster the second is turned away.
@@ -143,73 +132,22 @@ func (a *App) elastic() (elastic.Config, error) {
 	return cfg, nil
 }
 
-func (a *App) openElastic(ctx context.Context) (search.Index, error) {
-	cfg, err := a.elastic()
-	if err != nil {
-		return nil, err
-	}
-	x, err := elastic.Open(ctx, cfg)
-	if errors.Is(err, elastic.ErrOutdated) {
-		a.Log.Warn("the index is built anew", "why", err)
-		if err := elastic.Drop(ctx, cfg); err != nil {
-			return nil, err
-		}
-		x, err = elastic.Open(ctx, cfg)
-	}
-	if err != nil {
-		return nil, elasticTrouble(err, cfg)
-	}
-	// What a reindex that was killed has left holds texts that an erasure would not reach. With other processes on the record it
-	// may be the work of one of them, and goes with the next reindex.
-	if a.Records.Dialect() == record.SQLite {
-		if err := elastic.Tidy(ctx, cfg); err != nil && !errors.Is(err, search.ErrUnavailable) {
-			return nil, errors.Join(elasticTrouble(err, cfg), x.Close())
-		}
-	}
-	return x, nil
-}
-
-// elasticTrouble is an error that whoever runs the program can mend.
-func elasticTrouble(err error, cfg elastic.Config) error {
+// indexTrouble makes of an error one that whoever runs the program can mend.
+func (a *App) indexTrouble(err error) error {
 	for _, t := range []struct {
 		is     error
 		code   string
 		detail string
 	}{
 		{elastic.ErrDenied, "elastic-denied", ""}, {elastic.ErrProduct, "elastic-product", ""}, {elastic.ErrServerOld, "elastic-old", ""},
-		{elastic.ErrForeign, "elastic-foreign", cfg.Index}, {elastic.ErrOwner, "index-other", cfg.Index}, {elastic.ErrNewer, "elastic-newer", cfg.Index},
-		{elastic.ErrConfig, "elastic-config", strings.TrimSuffix(err.Error(), ": "+elastic.ErrConfig.Error())},
+		{elastic.ErrForeign, "elastic-foreign", a.Options.ElasticIndex}, {elastic.ErrOwner, "index-other", a.Options.ElasticIndex}, {elastic.ErrNewer, "elastic-newer", a.Options.ElasticIndex},
 	} {
 		if errors.Is(err, t.is) {
 			return &Trouble{Code: t.code, Detail: t.detail, Err: err}
 		}
 	}
+	if errors.Is(err, elastic.ErrConfig) {
+		return &Trouble{Code: "elastic-config", Detail: strings.TrimSuffix(err.Error(), ": "+elastic.ErrConfig.Error()), Err: err}
+	}
 	return err
-}
-
-func (a *App) reindexElastic(ctx context.Context, progress func(int)) error {
-	cfg, err := a.elastic()
-	if err != nil {
-		return err
-	}
-	if err := elastic.Tidy(ctx, cfg); err != nil {
-		return elasticTrouble(err, cfg)
-	}
-	fresh, err := elastic.Fresh(ctx, cfg)
-	if err != nil {
-		return elasticTrouble(err, cfg)
-	}
-	if err := a.Pipeline.Rebuild(ctx, fresh, progress); err != nil {
-		return errors.Join(err, fresh.Discard(context.WithoutCancel(ctx)), fresh.Close())
-	}
-	var failed error
-	err = a.Index.Swap(func() (search.Index, error) {
-		failed = errors.Join(fresh.Promote(ctx), fresh.Close())
-		x, err := elastic.Open(ctx, cfg) // of what the name now means, the old one if it failed
-		if err != nil {
-			return nil, err
-		}
-		return x, nil
-	})
-	return errors.Join(failed, err)
 }

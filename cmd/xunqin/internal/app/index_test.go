@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"xunqin/pipeline"
 	"xunqin/search"
 	"xunqin/search/elastic"
 	"xunqin/search/elastic/elastictest"
@@ -45,10 +46,10 @@ func TestTheIndexMovesToElasticsearchAndBack(t *testing.T) {
 				if err != nil || found.Total != 1 || found.Behind != 0 {
 					t.Errorf("found %d, %d behind (%v)", found.Total, found.Behind, err)
 				}
-				seen := 0
-				info, err := d.Reindex(t.Context(), func(n int) { seen += n })
-				if err != nil || info.Docs != 3 || seen == 0 {
-					t.Errorf("reindexed: %+v, %d (%v)", info, seen, err)
+				seen := int64(0)
+				r, err := d.Reindex(t.Context(), "", func(p pipeline.Progress) { seen = p.Done })
+				if err != nil || r.Info.Docs != 3 || seen < 3 || r.Checked != 3 || r.Resumed || !r.Answers {
+					t.Errorf("reindexed: %+v, %d (%v)", r, seen, err)
 				}
 			}
 			if diff := cmp.Diff(leads, tables(t, d.App)["leads"]); diff != "" || len(was) == 0 {
@@ -107,24 +108,29 @@ func TestTheProgramStartsWithoutItsIndex(t *testing.T) {
 	}
 }
 
-func TestWhatAKilledReindexLeftGoes(t *testing.T) {
+func TestWhatADropLeftGoesAtTheNextStart(t *testing.T) {
 	d := newOffice(t)
 	o := over(t, d.Options)
 	if err := d.Close(); err != nil {
 		t.Fatal(err)
 	}
 	d.App = openApp(t, o)
-	cfg, err := d.elastic()
+	shelf := d.shelves[0]
+	if err := shelf.Begin(t.Context(), d.Now(), 0); err != nil {
+		t.Fatal(err)
+	}
+	g, err := shelf.Generations(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	left, err := elastic.Fresh(t.Context(), cfg)
+	left, err := shelf.Open(t.Context(), g.Next.Name)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := left.Put(t.Context(), search.Doc{ID: "a"}); err != nil {
 		t.Fatal(err)
 	}
+	elastictest.Unname(t, o.ElasticHost[0], g.Next.Name, o.ElasticIndex+"-next")
 	if err := d.Close(); err != nil {
 		t.Fatal(err)
 	}

@@ -70,7 +70,7 @@ func (o Options) check() error {
 
 // Trouble is an error about settings or folders that whoever runs the program can mend.
 type Trouble struct {
-	Code   string // a machine word: range, keys-inside, keys-lost, keys-other, index-other, elastic-..., not-empty, no-backup, no-record, postgres
+	Code   string // a machine word: range, keys-inside, keys-lost, keys-other, index-other, elastic-..., no-engine, not-empty, no-backup, no-record, postgres
 	Detail string // what it is about
 	Err    error
 }

@@ -47,6 +47,7 @@ func (e *Env) explain(err error) string {
 	}{
 		{record.ErrNewer, "cli.newer"}, {record.ErrExists, "cli.exists"}, {record.ErrStale, "cli.stale"}, {record.ErrNotFound, "cli.notfound"}, {app.ErrInUse, "cli.inuse"},
 		{blob.ErrWrongKey, "cli.wrongkey"}, {crawler.ErrNoContact, "cli.nocontact"}, {search.ErrUnavailable, "cli.noindex"},
+		{pipeline.ErrReindexing, "cli.reindex.busy"}, {pipeline.ErrNoOld, "cli.reindex.noold"},
 	} {
 		if errors.Is(err, k.is) {
 			return e.T(k.key, "detail", strings.TrimSuffix(err.Error(), ": "+k.is.Error()))

@@ -18,12 +18,13 @@ import (
 )
 
 // bar shows progress to a person, and nothing to anybody else.
-func (e *Env) bar(total int, what string) *progressbar.ProgressBar {
+func (e *Env) bar(total int, what string, more ...progressbar.Option) *progressbar.ProgressBar {
 	w := e.Stderr
 	if !e.Terminal {
 		w = io.Discard
 	}
-	return progressbar.NewOptions(total, progressbar.OptionSetWriter(w), progressbar.OptionSetDescription(what), progressbar.OptionShowCount(), progressbar.OptionClearOnFinish(), progressbar.OptionThrottle(100*time.Millisecond))
+	options := []progressbar.Option{progressbar.OptionSetWriter(w), progressbar.OptionSetDescription(what), progressbar.OptionShowCount(), progressbar.OptionClearOnFinish(), progressbar.OptionThrottle(100 * time.Millisecond)}
+	return progressbar.NewOptions(total, append(options, more...)...)
 }
 
 type crawlCmd struct {
@@ -222,33 +223,6 @@ func beside(table string) func(string) ([]byte, error) {
 		}
 		return readPicture(filepath.Join(filepath.Dir(table), name))
 	}
-}
-
-type reindexCmd struct{}
-
-func (c *reindexCmd) run(ctx context.Context, e *Env, a *app.App) error {
-	last, err := a.Records.LastChange(ctx, nil)
-	if err != nil {
-		return err
-	}
-	bar := e.bar(int(last), e.T("cli.reindexing"))
-	start := e.Now()
-	info, err := a.Reindex(ctx, func(n int) { bar.Add(n) })
-	if err != nil {
-		return err
-	}
-	if err := bar.Finish(); err != nil {
-		return err
-	}
-	out := struct {
-		Docs    int64   `json:"docs"`
-		Prints  int64   `json:"fingerprints"`
-		Change  int64   `json:"change"`
-		Seconds float64 `json:"seconds"`
-	}{info.Docs, info.Prints, info.Seq, e.Now().Sub(start).Seconds()}
-	return e.print(out, func(w io.Writer) {
-		fmt.Fprintln(w, e.T("cli.reindexed", "docs", out.Docs, "prints", out.Prints))
-	})
 }
 
 type verifyCmd struct{}
