@@ -160,7 +160,7 @@ func (c *checker) counts(ctx context.Context, want record.Searchable) error {
 	for _, kind := range slices.Sorted(maps.Keys(want.Docs)) {
 		n := want.Docs[kind]
 		all += n
-		r, err := c.x.Find(ctx, search.Kind(kind), search.Page{Limit: 1, Count: int(n) + 1000})
+		r, err := c.find(ctx, search.Kind(kind), search.Page{Limit: 1, Count: int(n) + 1000})
 		if err != nil {
 			return err
 		}
@@ -207,11 +207,20 @@ func (c *checker) document(ctx context.Context, d, other search.Doc) error {
 func (c *checker) accepts(ctx context.Context, q search.Query, d search.Doc) (bool, error) {
 	last := len(d.ID) - 1
 	before := d.ID[:last] + string(d.ID[last]-1) + "~" // ids are small letters and digits
-	r, err := c.x.Find(ctx, q, search.Page{After: search.Key{At: d.At, ID: before}, Limit: 1})
+	r, err := c.find(ctx, q, search.Page{After: search.Key{At: d.At, ID: before}, Limit: 1})
 	if err != nil {
 		return false, err
 	}
 	return len(r.Found) == 1 && r.Found[0].ID == d.ID && r.Found[0].Kind == d.Kind && r.Found[0].At.UnixMilli() == d.At.UnixMilli(), nil
+}
+
+// find asks the whole index: from half an answer nothing follows.
+func (c *checker) find(ctx context.Context, q search.Query, page search.Page) (search.Result, error) {
+	r, err := c.x.Find(ctx, q, page)
+	if err == nil && r.Partial {
+		err = fmt.Errorf("check: %w: part of it", search.ErrUnavailable)
+	}
+	return r, err
 }
 
 // A question is a query about one field.
