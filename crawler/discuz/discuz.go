@@ -393,7 +393,7 @@ func (b board) sheet(doc *html.Node, here *url.URL, now string) (listing.Sheet, 
 		if t := markup.Find(when, titled); t != nil {
 			raw = markup.Attr(t, "title")
 		}
-		e.At, _ = date(raw, now, b.zone)
+		e.At, _ = listing.Date(raw, now, b.zone)
 		switch {
 		case e.At.IsZero():
 			undated++
@@ -556,16 +556,16 @@ func (b board) post(doc *html.Node, e listing.Entry, now string) (crawler.Post, 
 			post.RawAt = markup.Attr(t, "title")
 		}
 	}
-	post.At, post.Precision = date(post.RawAt, now, b.zone)
+	post.At, post.Precision = listing.Date(post.RawAt, now, b.zone)
 	if post.At.IsZero() && e.Hint != "" { // what the list says
 		post.RawAt = e.Hint
-		post.At, post.Precision = date(e.Hint, now, b.zone)
+		post.At, post.Precision = listing.Date(e.Hint, now, b.zone)
 	}
 	if post.At.IsZero() {
 		warn("no date that can be read")
 	}
 	if m := edited.FindStringSubmatch(markup.Words(markup.Find(first, edits))); m != nil {
-		post.EditedAt, _ = date(m[1]+m[2], now, b.zone)
+		post.EditedAt, _ = listing.Date(m[1]+m[2], now, b.zone)
 	}
 	if a := markup.Find(first, authors); a != nil {
 		post.AuthorName = markup.Words(a)
@@ -692,7 +692,7 @@ func (b board) plainPost(doc *html.Node, id, now string) (crawler.Post, []string
 		post.RawAt = strings.TrimSpace(raw)
 	}
 	var warnings []string
-	if post.At, post.Precision = date(post.RawAt, now, b.zone); post.At.IsZero() {
+	if post.At, post.Precision = listing.Date(post.RawAt, now, b.zone); post.At.IsZero() {
 		warnings = append(warnings, "thread "+id+": no date that can be read")
 	}
 	var text strings.Builder

@@ -65,7 +65,8 @@ type Sheet struct {
 // asks for, through f, and return its error. A page that is not what was due is
 // a *crawler.Refusal, with crawler.RefusedMarkup where only parts are missing.
 //
-// Item may return a post with Deleted set for an item that its site says is gone.
+// Item may return a post with Deleted set for an item that its site says is gone,
+// and the zero Post for one that is not wanted.
 type Site interface {
 	List(ctx context.Context, f *crawler.Fetcher, req crawler.Request) (Sheet, error)
 	Item(ctx context.Context, f *crawler.Fetcher, req crawler.Request, e Entry) (post crawler.Post, warnings []string, err error)
@@ -119,6 +120,10 @@ type Walk struct {
 	Pages int            // of the first walk down; 0 is 1
 	Zone  *time.Location // of Past; nil is UTC
 	Past  Past
+	Every time.Duration // least pause between requests, where the source's own rate asks for less
+	// Strict ends a run with the first answer but 404 and 410 whose status says
+	// no, where three items in a row would otherwise be tried.
+	Strict bool
 }
 
 // cursor is what is remembered between pages and runs.
@@ -276,12 +281,13 @@ func index(list []mark) map[string]string {
 
 // request is for the next page of a walk; the past is in no hurry.
 func (r *reading) request(address string) crawler.Request {
-	req := crawler.Request{URL: address}
+	req := crawler.Request{URL: address, Every: r.Every}
 	if r.past {
-		req.Every = 10 * time.Second
+		slow := 10 * time.Second
 		if r.Past.Slow > 0 {
-			req.Every = time.Duration(r.Past.Slow) * time.Second
+			slow = time.Duration(r.Past.Slow) * time.Second
 		}
+		req.Every = max(req.Every, slow)
 	}
 	return req
 }
@@ -447,7 +453,7 @@ func (r *reading) item(d *descent) error {
 	case ref.Name == crawler.RefusedNotFound, ref.Name == crawler.RefusedGone:
 		post = crawler.Post{NativeID: e.ID, Kind: r.Kind, Deleted: true}
 	default:
-		if !ofItem(ref.Name) {
+		if !ofItem(ref.Name) || r.Strict && ref.Status >= 400 {
 			return err
 		}
 		d.Owed = d.Owed[1:]
@@ -466,6 +472,7 @@ func (r *reading) item(d *descent) error {
 	page := crawler.Page{Warnings: append(r.whys, warnings...)}
 	r.failed, r.whys, r.first, r.hard, r.read = nil, nil, nil, false, true
 	switch {
+	case post.NativeID == "": // read, and not wanted
 	case !r.past || post.At.IsZero() || r.within(post.At):
 		page.Posts = []crawler.Post{post}
 		d.Old = 0

@@ -1,4 +1,4 @@
-package discuz
+package listing
 
 import (
 	"net/http"
@@ -20,6 +20,18 @@ var layouts = []struct {
 	{"2006/1/2 15:04:05", crawler.PrecisionSecond},
 	{"2006/1/2 15:04", crawler.PrecisionMinute},
 	{"2006/1/2", crawler.PrecisionDay},
+	{"2006年1月2日 15:04:05", crawler.PrecisionSecond},
+	{"2006年1月2日 15:04", crawler.PrecisionMinute},
+	{"2006年1月2日15:04", crawler.PrecisionMinute},
+	{"2006年1月2日", crawler.PrecisionDay},
+	{"2006.1.2 15:04", crawler.PrecisionMinute},
+	{"2006.1.2", crawler.PrecisionDay},
+	{time.RFC3339, crawler.PrecisionSecond},
+	{"2006-01-02T15:04:05", crawler.PrecisionSecond},
+	{"2006-01-02T15:04", crawler.PrecisionMinute},
+	{"2006-01-02T15:04Z07:00", crawler.PrecisionMinute},
+	{time.RFC1123Z, crawler.PrecisionSecond},
+	{"Mon, 2 Jan 2006 15:04:05 GMT", crawler.PrecisionSecond},
 }
 
 var (
@@ -27,14 +39,17 @@ var (
 	clock = regexp.MustCompile(`^(昨天|前天|今天)\s*(\d{1,2}:\d{2})?$`)
 )
 
-// date reads a time as Discuz writes it in the forum's own zone. Of one that is
-// relative ("2 小时前") the server's Date header says to what; without that
-// header it is not known.
-func date(raw, now string, zone *time.Location) (time.Time, crawler.Precision) {
+// Date reads a time as sites write it, in the site's own zone where it names
+// none. Of one that is relative ("2 小时前") now, the server's Date header, says to
+// what; without that header it is not known.
+func Date(raw, now string, zone *time.Location) (time.Time, crawler.Precision) {
+	if len(raw) > 100 {
+		return time.Time{}, crawler.PrecisionUnknown
+	}
 	raw = strings.Join(strings.Fields(raw), " ")
 	for _, l := range layouts {
 		if t, err := time.ParseInLocation(l.layout, raw, zone); err == nil {
-			if t.Year() < 1990 {
+			if t.Year() < 1990 || t.Year() > 9999 {
 				return time.Time{}, crawler.PrecisionUnknown
 			}
 			return t.UTC(), l.precision
@@ -56,7 +71,11 @@ func date(raw, now string, zone *time.Location) (time.Time, crawler.Precision) {
 			unit, precision = 24*time.Hour, crawler.PrecisionDay
 		}
 		d := unit / 2
-		if n, err := strconv.Atoi(m[1]); err == nil && n < 1e4 {
+		if m[1] != "半" {
+			n, err := strconv.Atoi(m[1])
+			if err != nil || n > 1e4 {
+				return time.Time{}, crawler.PrecisionUnknown
+			}
 			d = time.Duration(n) * unit
 		}
 		return served.Add(-d).UTC(), precision
