@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"xunqin/crawler"
+	"xunqin/crawler/baobeihuijia"
 	"xunqin/crawler/discuz"
 	"xunqin/crawler/feed"
 	"xunqin/crawler/guard"
@@ -67,9 +68,10 @@ type App struct {
 // Readers are the readers the program knows, by the name a source gives.
 func Readers() map[string]crawler.Reader {
 	return map[string]crawler.Reader{
-		"mastodon": &mastodon.Reader{},
-		"feed":     feed.Reader{},
-		"discuz":   discuz.Reader{},
+		"mastodon":     &mastodon.Reader{},
+		"feed":         feed.Reader{},
+		"discuz":       discuz.Reader{},
+		"baobeihuijia": baobeihuijia.Reader{},
 	}
 }
 
