@@ -204,6 +204,30 @@ func TestAQueryPictureIsNowhereOnDisk_S20(t *testing.T) {
 				t.Fatalf("search by command: %s, %v", out, err)
 			}
 
+			// By a program.
+			command = exec.Command("xunqin", "--data", filepath.Join(data[0], "data"), "--keys", filepath.Join(data[0], "keys"), "tokens", "add", "demo-volunteer")
+			command.Dir, command.Env = d.dir, d.Env
+			token, err := command.Output()
+			if err != nil {
+				t.Fatalf("token: %v", err)
+			}
+			req, err := http.NewRequest("POST", d.address+"/api/v1/search/photo", bytes.NewReader(photo))
+			if err != nil {
+				t.Fatal(err)
+			}
+			req.Header.Set("Content-Type", "image/jpeg")
+			req.Header.Set("Authorization", "Bearer "+strings.TrimSpace(string(token)))
+			resp, err = client.Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			page, err = io.ReadAll(resp.Body)
+			resp.Body.Close()
+			if err != nil || resp.StatusCode != http.StatusOK || !bytes.Contains(page, []byte(`"matchable":true`)) {
+				t.Fatalf("search by a program: %s %s, %v", resp.Status, page, err)
+			}
+			marks["the token"] = bytes.TrimSpace(token)
+
 			// Another upload is half way in when the process ends.
 			half, more := io.Pipe()
 			ended := make(chan error, 1)

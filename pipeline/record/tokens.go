@@ -65,8 +65,8 @@ func (s *Store) RevokeToken(ctx context.Context, tx *sql.Tx, id string) error {
 	return must(ctx, "revoke token", tx, ErrNotFound, `UPDATE tokens SET revoked_at=$1 WHERE id=$2 AND revoked_at=0`, s.now(), id)
 }
 
-// RevokeTokensOf ends all of a person's tokens.
+// RevokeTokensOf ends all tokens of a person, or of everybody where userID is empty.
 func (s *Store) RevokeTokensOf(ctx context.Context, tx *sql.Tx, userID string) error {
-	_, err := exec(ctx, "revoke tokens", tx, `UPDATE tokens SET revoked_at=$1 WHERE user_id=$2 AND revoked_at=0`, s.now(), userID)
+	_, err := exec(ctx, "revoke tokens", tx, `UPDATE tokens SET revoked_at=$1 WHERE revoked_at=0 AND ($2='' OR user_id=$2)`, s.now(), userID)
 	return err
 }

@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"context"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -160,6 +161,9 @@ func Restore(ctx context.Context, o Options, log *slog.Logger, r io.Reader, from
 	}
 	if n.Erased, err = a.Pipeline.EraseLost(ctx, graves); err == nil {
 		_, err = a.Pipeline.Expire(ctx)
+	}
+	if err == nil { // those that were revoked since would be good again
+		err = a.Records.Tx(ctx, func(tx *sql.Tx) error { return a.Records.RevokeTokensOf(ctx, tx, "") })
 	}
 	return n, errors.Join(err, a.Close())
 }

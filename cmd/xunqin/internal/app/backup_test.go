@@ -355,6 +355,44 @@ func TestARestoreEndsWhatHasOutlivedItself_S38(t *testing.T) {
 	}
 }
 
+func TestARestoreEndsEveryToken(t *testing.T) {
+	d := newOffice(t)
+	gate, err := d.Gate()
+	if err != nil {
+		t.Fatal(err)
+	}
+	id, err := d.addUser(t.Context(), gate, "wang", "a fine long passphrase", []record.Role{record.Volunteer}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var secret string
+	err = d.Records.Tx(t.Context(), func(tx *sql.Tx) error {
+		_, secret, err = gate.NewToken(t.Context(), tx, record.Token{UserID: id, Name: "n", Scopes: []string{"reports:read"}, CreatedBy: id, ExpiresAt: d.Now().Add(time.Hour)})
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := gate.Bearer(t.Context(), "Bearer "+secret); err != nil {
+		t.Fatal(err)
+	}
+	old := d.backup(t)
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
+	o := d.elsewhere(t)
+	if _, err := Restore(t.Context(), o, d.Log, bytes.NewReader(old), ""); err != nil {
+		t.Fatal(err)
+	}
+	restored := openApp(t, o)
+	if gate, err = restored.Gate(); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := gate.Bearer(t.Context(), "Bearer "+secret); !errors.Is(err, auth.ErrRefused) {
+		t.Errorf("after the restore: %v", err)
+	}
+}
+
 func TestAFailedRestoreLeavesTheFolderEmpty(t *testing.T) {
 	d := newOffice(t)
 	d.post(t, "1", "天桥", 1)
