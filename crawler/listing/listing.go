@@ -32,12 +32,14 @@ import (
 
 // Bounds of what one listing may make us do.
 const (
-	maxCatchUp = 200  // pages down from the top in one later walk
-	maxPast    = 5000 // pages of a stretch of the past
-	maxEntries = 2000 // on one page
-	maxSeen    = 500  // entries remembered
-	maxRow     = 3    // unreadable items in a row that end a run
-	maxOld     = 60   // items in a row from before a past that end its walk, where listings show no dates
+	maxCatchUp = 200   // pages down from the top in one later walk
+	maxPast    = 5000  // pages of a stretch of the past
+	maxEntries = 50000 // on one page, as a sitemap may have
+	maxOwed    = 400   // items one page of a list may make us read; ten times that of the past
+	maxInRow   = 50    // known entries in a row, on a page of more than maxOwed, behind which nothing new is expected
+	maxSeen    = 500   // entries remembered
+	maxRow     = 3     // unreadable items in a row that end a run
+	maxOld     = 60    // items in a row from before a past that end its walk, where listings show no dates
 )
 
 // Entry is an item as its listing shows it. What has no json name lives only
@@ -315,8 +317,15 @@ func (r *reading) sheet(d *descent) error {
 	}
 	page := crawler.Page{Warnings: s.Warnings}
 	seen, fresh := index(r.cur.Seen), index(d.Fresh)
-	met, news, known, dated, old := 0, 0, 0, 0, 0
+	met, news, known, dated, old, row, left := 0, 0, 0, 0, 0, 0, 0
 	for _, e := range s.Entries {
+		if !r.past && row >= maxInRow && len(s.Entries) > maxOwed {
+			break
+		}
+		if most := r.most(); len(d.Owed) >= most || len(page.Posts) >= most {
+			left++
+			continue
+		}
 		m := mark{hash(e.ID), hash(e.Stamp)}
 		if fresh[m[0]] != "" {
 			continue // twice on a page, or moved from one to the next while we read
@@ -341,14 +350,20 @@ func (r *reading) sheet(d *descent) error {
 			known++
 		}
 		if stamp == m[1] && ok {
+			row++
 			continue
 		}
+		row = 0
 		news++
 		if e.Post != nil {
 			page.Posts = append(page.Posts, *e.Post)
 		} else {
 			d.Owed = append(d.Owed, e)
 		}
+	}
+	if left > 0 {
+		page.Warnings = append(page.Warnings, fmt.Sprintf("a page of %d entries: the last %d were not looked at", len(s.Entries), left))
+		d.Cut = true
 	}
 	d.Known = d.Known || known > 0
 	d.date(s)
@@ -403,6 +418,14 @@ func (d *descent) date(s Sheet) {
 	case d.Mixed:
 		d.Since = time.Time{}
 	}
+}
+
+// most is how many items one page may bring.
+func (r *reading) most() int {
+	if r.past {
+		return 10 * maxOwed
+	}
+	return maxOwed
 }
 
 // within reports whether a time lies in the past that is wanted.

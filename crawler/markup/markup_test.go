@@ -99,6 +99,7 @@ func TestImagesAreTheWidestAndOnlyPhotos(t *testing.T) {
 		<noscript><img src="c.jpg"></noscript>
 		<img src="pixel.gif" width=1 height="1"><img src="zero.gif" width="0">
 		<img class="emoji" src="e.png"><img src="javascript:alert(1)"><img src="ftp://h/x.jpg"><img>
+		<img src="/img/placeholder.gif" data-src="e.jpg">
 		<video poster="v.jpg" src="v.mp4"><source src="v.webm"></video>
 		<picture><source srcset="p.webp 1x, p@2x.webp 2x"><img src="p.jpg"></picture>
 		<IMG SRC="//cdn.example/d.jpg#f"><img src="b.jpg"><img src="with space.jpg" width="100%">`, base)
@@ -107,6 +108,7 @@ func TestImagesAreTheWidestAndOnlyPhotos(t *testing.T) {
 			Fallback: []string{"https://h.example/dir/a-800.jpg", "https://h.example/dir/a-300.jpg"}},
 		{URL: "https://h.example/dir/b.jpg"},
 		{URL: "https://h.example/dir/c.jpg"},
+		{URL: "https://h.example/dir/e.jpg"},
 		{URL: "https://h.example/dir/v.jpg"},
 		{URL: "https://h.example/dir/p@2x.webp", Fallback: []string{"https://h.example/dir/p.webp", "https://h.example/dir/p.jpg"}},
 		{URL: "https://cdn.example/d.jpg"},
@@ -114,6 +116,16 @@ func TestImagesAreTheWidestAndOnlyPhotos(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
+	}
+}
+
+func TestOutlineNamesThePartsOfAPage(t *testing.T) {
+	doc, err := html.Parse(strings.NewReader(`<div id="main" class="wrap"><article class="post big"><h2>a</h2></article><article class="post big"><h2>b</h2><script class="x"></script></article></div>`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := markup.Outline(doc), "div#main.wrap, article.post.big ×2, h2 ×2"; got != want {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
 

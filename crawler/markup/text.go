@@ -2,6 +2,7 @@ package markup
 
 import (
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -189,7 +190,12 @@ func image(t html.Token, base *url.URL, sources []string) (Image, bool) {
 		return Image{}, false
 	}
 	refs := append(append(sources, srcset(attr["srcset"])...), srcset(attr["data-srcset"])...)
-	refs = append(refs, attr["data-original"], attr["data-src"], attr["data-lazy-src"], attr["file"], attr["src"])
+	refs = append(refs, attr["data-original"], attr["data-src"], attr["data-lazy-src"], attr["file"])
+	src := attr["src"]
+	if standIn.MatchString(src) && slices.ContainsFunc(refs, func(s string) bool { return s != "" }) {
+		src = "" // what is shown until the script loads the picture
+	}
+	refs = append(refs, src)
 	for _, ref := range refs {
 		u, ok := Resolve(base, ref)
 		switch {
@@ -202,6 +208,8 @@ func image(t html.Token, base *url.URL, sources []string) (Image, bool) {
 	}
 	return im, im.URL != ""
 }
+
+var standIn = regexp.MustCompile(`(?i)(?:placeholder|loading|lazy|blank|spacer|grey|gray|transparent|none|pixel)[^/]*$`)
 
 // srcset gives the candidates, widest or densest first (HTML standard, "parse
 // a srcset attribute").
