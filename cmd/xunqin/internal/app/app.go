@@ -20,6 +20,7 @@ import (
 	"xunqin/crawler/feed"
 	"xunqin/crawler/guard"
 	"xunqin/crawler/mastodon"
+	"xunqin/crawler/page"
 	"xunqin/pipeline"
 	"xunqin/pipeline/blob"
 	"xunqin/pipeline/notify"
@@ -72,6 +73,7 @@ func Readers() map[string]crawler.Reader {
 		"feed":         feed.Reader{},
 		"discuz":       discuz.Reader{},
 		"baobeihuijia": baobeihuijia.Reader{},
+		"page":         page.Reader{},
 	}
 }
 

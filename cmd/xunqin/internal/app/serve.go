@@ -340,7 +340,7 @@ func ReaderNames() []string { return slices.Sorted(maps.Keys(Readers())) }
 // ConfigFor makes a reader's settings from an address that people know the source by.
 func ConfigFor(reader, address string) (json.RawMessage, error) {
 	switch reader {
-	case "feed", "discuz", "baobeihuijia":
+	case "feed", "discuz", "baobeihuijia", "page":
 		return json.Marshal(map[string]string{"url": address})
 	case "mastodon":
 		return mastodonConfig(address)
