@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/elastic/go-elasticsearch/v8/esapi"
@@ -36,18 +37,18 @@ func (x *Index) Apply(ctx context.Context, seq int64, put []search.Doc, del []st
 	}
 	x.apply.Lock()
 	defer x.apply.Unlock()
-	err := x.ready(ctx)
+	err := x.prepare(ctx)
 	if err == nil {
-		err = x.change(ctx, seq, put, del)
+		err = x.follow(ctx, seq, put, del)
 	}
 	if err != nil {
 		x.forget() // it may have failed for what was believed of the index
-		return fmt.Errorf("change search index: %w", err)
+		return unanswered("change search index", err)
 	}
 	return nil
 }
 
-func (x *Index) change(ctx context.Context, seq int64, put []search.Doc, del []string) error {
+func (x *Index) follow(ctx context.Context, seq int64, put []search.Doc, del []string) error {
 	mark, err := x.mark(ctx)
 	if err != nil {
 		return err
@@ -55,49 +56,37 @@ func (x *Index) change(ctx context.Context, seq int64, put []search.Doc, del []s
 	if seq != 0 && seq < mark {
 		return search.ErrBehind
 	}
-	b := bulk{x: x, version: max(seq, mark)}
 	last := make(map[string]int, len(put)) // of documents with one ID
 	for i, d := range put {
 		last[d.ID] = i
 	}
+	changes := make([]change, 0, len(last)+len(del))
 	gone := make(map[string]bool, len(del))
 	for _, id := range del {
 		if _, comes := last[id]; comes || gone[id] {
 			continue // to put is to replace
 		}
 		gone[id] = true
-		if err := b.add(ctx, "delete", id, nil); err != nil {
+		changes = append(changes, change{id: id})
+	}
+	for i := range put {
+		if last[put[i].ID] == i {
+			changes = append(changes, change{id: put[i].ID, put: &put[i]})
+		}
+	}
+	if len(changes) > 0 {
+		x.dirty = true
+		x.common.clear()
+		x.photos.forget(changes)
+		if err := x.write(ctx, max(seq, mark), changes); err != nil {
 			return err
 		}
 	}
-	for i, d := range put {
-		if last[d.ID] != i {
-			continue
-		}
-		doc, fields, err := encode(d)
-		if err != nil {
-			return fmt.Errorf("put %s: %w", d.ID, err)
-		}
-		if err := x.need(ctx, fields); err != nil {
+	if x.dirty && !x.building {
+		if err := x.show(ctx); err != nil {
 			return err
 		}
-		if err := b.add(ctx, "index", d.ID, doc); err != nil {
-			return err
-		}
-	}
-	if err := b.send(ctx); err != nil {
-		return err
-	}
-	if b.sent {
-		var r struct {
-			Shards struct{ Failed int } `json:"_shards"`
-		}
-		if _, err := x.do(ctx, esapi.IndicesRefreshRequest{Index: []string{x.name}}, &r); err != nil {
-			return err
-		}
-		if r.Shards.Failed > 0 {
-			return fmt.Errorf("%w: %d shards do not show the change", search.ErrUnavailable, r.Shards.Failed)
-		}
+		x.dirty = false
 	}
 	if seq <= mark {
 		return nil
@@ -105,17 +94,84 @@ func (x *Index) change(ctx context.Context, seq int64, put []search.Doc, del []s
 	return x.setMark(ctx, seq)
 }
 
+// A change of a document: it is put, or deleted if there is nothing to put.
+type change struct {
+	id  string
+	put *search.Doc
+}
+
+// Changes are written by several at once, each of which has so many to write at least, as the
+// server too works on several requests at once.
+const (
+	writers     = 4
+	writerShare = 100
+)
+
+// write sends changes, in no order.
+func (x *Index) write(ctx context.Context, version int64, changes []change) error {
+	n := min(writers, 1+len(changes)/writerShare)
+	share := (len(changes) + n - 1) / n
+	errs := make([]error, n)
+	var wait sync.WaitGroup
+	for i := range n {
+		part := changes[min(i*share, len(changes)):min((i+1)*share, len(changes))]
+		wait.Go(func() { errs[i] = x.writePart(ctx, version, part) })
+	}
+	wait.Wait()
+	return errors.Join(errs...)
+}
+
+func (x *Index) writePart(ctx context.Context, version int64, changes []change) error {
+	b := bulk{x: x, version: version}
+	for _, c := range changes {
+		if c.put == nil {
+			if err := b.add(ctx, "delete", c.id, nil); err != nil {
+				return err
+			}
+			continue
+		}
+		doc, fields, err := encode(*c.put)
+		if err != nil {
+			return fmt.Errorf("put %s: %w", c.id, err)
+		}
+		if err := x.need(ctx, fields); err != nil {
+			return err
+		}
+		if err := b.add(ctx, "index", c.id, doc); err != nil {
+			return err
+		}
+	}
+	return b.send(ctx)
+}
+
+// show lets what was written be seen.
+func (x *Index) show(ctx context.Context) error {
+	var r struct {
+		Shards struct{ Failed int } `json:"_shards"`
+	}
+	if _, err := x.do(ctx, esapi.IndicesRefreshRequest{Index: []string{x.name}}, &r); err != nil {
+		return err
+	}
+	if r.Shards.Failed > 0 {
+		return fmt.Errorf("%w: %d shards do not show the change", search.ErrUnavailable, r.Shards.Failed)
+	}
+	return nil
+}
+
 // mark is the number of the last change.
 func (x *Index) mark(ctx context.Context) (int64, error) {
 	var r struct {
-		Source struct{ Seq int64 } `json:"_source"`
+		Fields struct{ Seq []int64 }
 	}
-	_, err := x.do(ctx, esapi.GetRequest{Index: x.name, DocumentID: markID}, &r)
+	_, err := x.do(ctx, esapi.GetRequest{Index: x.name, DocumentID: markID, StoredFields: []string{"seq"}}, &r)
 	var answer *Error
 	if errors.As(err, &answer) && answer.Status == http.StatusNotFound && answer.Type == "" { // there is none yet
 		return 0, nil
 	}
-	return r.Source.Seq, err
+	if len(r.Fields.Seq) == 0 {
+		return 0, err
+	}
+	return r.Fields.Seq[0], err
 }
 
 func (x *Index) setMark(ctx context.Context, seq int64) error {
@@ -149,16 +205,14 @@ type bulk struct {
 	version int64
 	buffer  bytes.Buffer
 	lines   []int // where in the buffer each change ends
-	sent    bool
 }
 
 func (b *bulk) add(ctx context.Context, action, id string, doc []byte) error {
-	line, err := json.Marshal(object{action: object{"_id": docID(id), "version": b.version, "version_type": "external_gte"}})
+	quoted, err := json.Marshal(docID(id))
 	if err != nil {
 		return err
 	}
-	b.buffer.Write(line)
-	b.buffer.WriteByte('\n')
+	fmt.Fprintf(&b.buffer, `{%q:{"_id":%s,"version":%d,"version_type":"external_gte"}}`+"\n", action, quoted, b.version)
 	if doc != nil {
 		b.buffer.Write(doc)
 		b.buffer.WriteByte('\n')
@@ -173,7 +227,6 @@ func (b *bulk) add(ctx context.Context, action, id string, doc []byte) error {
 // send sends what there is, and again what the server had no room for.
 func (b *bulk) send(ctx context.Context) error {
 	for try := 1; len(b.lines) > 0; try++ {
-		b.sent = true
 		rest, err := b.once(ctx)
 		var answer *Error
 		if try < tries && errors.As(err, &answer) && answer.Status == http.StatusServiceUnavailable {

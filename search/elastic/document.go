@@ -1,9 +1,10 @@
 package elastic
 
 import (
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
-	"fmt"
+	"errors"
 	"image"
 	"slices"
 	"strings"
@@ -11,7 +12,7 @@ import (
 	"xunqin/search"
 )
 
-// A source is a document as it is sent and stored. Words are kept as tokens alone.
+// A source is a document as it is sent. Of words, tokens alone are kept.
 type source struct {
 	ID      string `json:"id"`
 	At      int64  `json:"at"` // Unix ms
@@ -30,19 +31,20 @@ type source struct {
 	Born *span `json:"born,omitempty"`
 	Age  *span `json:"age,omitempty"`
 
-	Photos   int `json:"photos"`
-	Prints   int `json:"print_count"`
-	Features int `json:"picture_count"`
+	Photos       int `json:"photos"`
+	PrintCount   int `json:"print_count"`
+	PictureCount int `json:"picture_count"`
 
 	Facet facet `json:"facet"`
 
-	Bands        []string      `json:"bands,omitempty"`
-	Methods      []string      `json:"methods,omitempty"`
-	Fingerprints []fingerprint `json:"prints,omitempty"`
+	Bands   []string            `json:"bands,omitempty"`
+	Methods []string            `json:"methods,omitempty"`
+	Vectors []map[string]string `json:"vectors,omitempty"` // by field of a method, in hex
+	Prints  []byte              `json:"prints,omitempty"`  // the same, of what they are: see appendPrint
 
-	Voting   string         `json:"voting,omitempty"`
-	Ballot   map[string]int `json:"ballot,omitempty"` // pictures of each method
-	Pictures []picture      `json:"pictures,omitempty"`
+	WordsOf  map[string]string `json:"words_of,omitempty"` // by class
+	Pictures map[string][]byte `json:"pictures,omitempty"` // by method: see appendPicture
+	CountOf  map[string]int    `json:"count_of,omitempty"` // of pictures, by class
 }
 
 type span struct {
@@ -55,12 +57,6 @@ type facet struct {
 	Division []string `json:"division,omitempty"` // a division and one below it, "350000/350500"
 	Month    []string `json:"month,omitempty"`
 	Age      []string `json:"age,omitempty"`
-}
-
-// A picture is Features as they are stored.
-type picture struct {
-	Photo  string `json:"photo"`
-	Points []byte `json:"points"` // their binary form
 }
 
 func ranged(r search.Range) *span {
@@ -90,50 +86,53 @@ func encode(d search.Doc) (doc []byte, fields []string, err error) {
 	for _, p := range d.Photos {
 		for _, f := range p.Prints {
 			field := vector(f.Algo, len(f.Bits))
-			s.Prints++
+			s.PrintCount++
 			s.Methods = append(s.Methods, field)
-			s.Bands = append(s.Bands, bands(f, 0)...)
-			s.Fingerprints = append(s.Fingerprints, fingerprint{
-				About: about{p.ID, f.Algo, [4]int{f.Part.Min.X, f.Part.Min.Y, f.Part.Max.X, f.Part.Max.Y}}, bits: hex.EncodeToString(f.Bits),
-			})
+			s.Bands = appendBands(s.Bands, f, 0)
+			s.Vectors = append(s.Vectors, map[string]string{field: hex.EncodeToString(f.Bits)})
+			s.Prints = appendPrint(s.Prints, p.ID, f)
 		}
 	}
-	fields = distinct(s.Methods)
-	s.Methods, s.Bands = fields, distinct(s.Bands)
-	if err := s.addPictures(d); err != nil {
-		return nil, nil, err
+	s.Methods, s.Bands = distinct(s.Methods), distinct(s.Bands)
+	for _, field := range s.Methods {
+		fields = append(fields, "vectors."+field)
 	}
-	for algo := range s.Ballot {
-		fields = append(fields, algo)
+	s.addPictures(d)
+	for class := range s.WordsOf {
+		fields = append(fields, "words_of."+class, "count_of."+class)
+	}
+	for algo := range s.Pictures {
+		fields = append(fields, "pictures."+algo)
 	}
 	doc, err = json.Marshal(s)
 	return doc, fields, err
 }
 
-func (s *source) addPictures(d search.Doc) error {
-	var voting []string
+func (s *source) addPictures(d search.Doc) {
+	words := make(map[string][]string)
 	for _, p := range d.Photos {
 		for _, f := range p.Features {
 			if len(f.Points) == 0 {
 				continue
 			}
-			b, err := f.MarshalBinary()
-			if err != nil {
-				return err
+			if s.Pictures == nil {
+				s.Pictures, s.CountOf = make(map[string][]byte), make(map[string]int)
 			}
-			s.Features++
-			s.Pictures = append(s.Pictures, picture{p.ID, b})
-			if s.Ballot == nil {
-				s.Ballot = make(map[string]int)
-			}
-			s.Ballot[ballot(f.Algo)]++
+			s.PictureCount++
+			class := class(f.Algo, d.Kind)
+			s.CountOf[class]++
+			s.Pictures[method(f.Algo)] = appendPicture(s.Pictures[method(f.Algo)], p.ID, f)
 			for i := range f.Points {
-				voting = append(voting, voter(f.Algo, d.Kind, f.Points[i].Word()))
+				words[class] = appendWords(words[class], &f.Points[i])
 			}
 		}
 	}
-	s.Voting = spaced(distinct(voting))
-	return nil
+	for class, list := range words {
+		if s.WordsOf == nil {
+			s.WordsOf = make(map[string]string)
+		}
+		s.WordsOf[class] = spaced(distinct(list))
+	}
 }
 
 func facets(d search.Doc) (f facet) {
@@ -158,64 +157,137 @@ func distinct(list []string) []string {
 	return slices.Compact(list)
 }
 
-// bands are the terms of a fingerprint: each of its parts of 16 bits, and with flips each
-// that differs from it in one bit.
-func bands(f search.Fingerprint, flips int) (terms []string) {
-	field := vector(f.Algo, len(f.Bits))
+// appendBands appends the terms of a fingerprint: each of its parts of 16 bits, and with flips
+// each that differs from it in one bit.
+func appendBands(terms []string, f search.Fingerprint, flips int) []string {
+	prefix := method(f.Algo)[:6]
+	term := func(part int, band uint16) string {
+		b := make([]byte, 0, 16)
+		b = append(b, prefix...)
+		b = append(b, "0123456789abcdef"[part])
+		return string(hex.AppendEncode(b, []byte{byte(band >> 8), byte(band)}))
+	}
 	for i := 0; i < len(f.Bits); i += 2 {
-		band := uint16(f.Bits[i])<<8 | uint16(f.Bits[i+1])
-		terms = append(terms, fmt.Sprintf("%s:%x:%04x", field, i/2, band))
+		band := binary.BigEndian.Uint16(f.Bits[i:])
+		terms = append(terms, term(i/2, band))
 		for b := 0; flips > 0 && b < 16; b++ {
-			terms = append(terms, fmt.Sprintf("%s:%x:%04x", field, i/2, band^1<<b))
+			terms = append(terms, term(i/2, band^1<<b))
 		}
 	}
 	return terms
 }
 
-// stored is what is read of a document with fingerprints or pictures.
-type stored struct {
-	ID, Kind string
-	Prints   []fingerprint
-	Pictures []picture
+// A read is what is read of a document.
+type read struct {
+	Index  string `json:"_index"`
+	Seq    int64  `json:"_seq_no"`
+	Term   int64  `json:"_primary_term"`
+	Sort   []json.RawMessage
+	Fields map[string][]json.RawMessage
 }
 
-// A fingerprint as it is stored: under the name of its vector, and what it is of.
-type fingerprint struct {
-	About about
-	bits  string // in hex
-}
-
-type about struct {
-	Photo string `json:"photo"`
-	Algo  string `json:"algo"`
-	Part  [4]int `json:"part"`
-}
-
-// MarshalJSON writes the bits under the name of the field of their method.
-func (p fingerprint) MarshalJSON() ([]byte, error) {
-	return json.Marshal(map[string]any{"about": p.About, vector(p.About.Algo, len(p.bits)/2): p.bits})
-}
-
-// UnmarshalJSON reads what MarshalJSON wrote.
-func (p *fingerprint) UnmarshalJSON(b []byte) error {
-	var fields map[string]json.RawMessage
-	if err := json.Unmarshal(b, &fields); err != nil {
-		return err
+// text is a value of a field that has one, empty if it has none.
+func (r *read) text(field string) (s string, err error) {
+	if v := r.Fields[field]; len(v) > 0 {
+		err = json.Unmarshal(v[0], &s)
 	}
-	for name, value := range fields {
-		to := any(&p.bits)
-		if name == "about" {
-			to = &p.About
+	return s, err
+}
+
+// blob is a value of a binary field.
+func (r *read) blob(field string) (b []byte, err error) {
+	if v := r.Fields[field]; len(v) > 0 {
+		err = json.Unmarshal(v[0], &b)
+	}
+	return b, err
+}
+
+var errStored = errors.New("stored document is damaged")
+
+func appendString(b []byte, s string) []byte {
+	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
+}
+
+// cut takes a string off the front of b; ok is false if there is none.
+func cut(b []byte) (s, rest []byte, ok bool) {
+	n, used := binary.Uvarint(b)
+	if used <= 0 || n > uint64(len(b)-used) {
+		return nil, nil, false
+	}
+	return b[used:][:n], b[used:][n:], true
+}
+
+// appendPrint appends a fingerprint of a photo: the photo, the method, the four sides of the
+// part and the bits.
+func appendPrint(b []byte, photo string, f search.Fingerprint) []byte {
+	b = appendString(appendString(b, photo), f.Algo)
+	for _, v := range []int{f.Part.Min.X, f.Part.Min.Y, f.Part.Max.X, f.Part.Max.Y} {
+		b = binary.AppendVarint(b, int64(v))
+	}
+	return appendString(b, string(f.Bits))
+}
+
+// eachPrint reads what appendPrint wrote.
+func eachPrint(b []byte, do func(photo string, f search.Fingerprint)) error {
+	for len(b) > 0 {
+		photo, rest, ok := cut(b)
+		if !ok {
+			return errStored
 		}
-		if err := json.Unmarshal(value, to); err != nil {
-			return err
+		algo, rest, ok := cut(rest)
+		if !ok {
+			return errStored
 		}
+		var side [4]int
+		for i := range side {
+			v, n := binary.Varint(rest)
+			if n <= 0 {
+				return errStored
+			}
+			side[i], rest = int(v), rest[n:]
+		}
+		bits, rest, ok := cut(rest)
+		if !ok {
+			return errStored
+		}
+		b = rest
+		part := image.Rectangle{Min: image.Pt(side[0], side[1]), Max: image.Pt(side[2], side[3])}
+		do(string(photo), search.Fingerprint{Algo: string(algo), Bits: slices.Clone(bits), Part: part})
 	}
 	return nil
 }
 
-func (p fingerprint) fingerprint() (search.Fingerprint, error) {
-	b, err := hex.DecodeString(p.bits)
-	part := p.About.Part
-	return search.Fingerprint{Algo: p.About.Algo, Bits: b, Part: image.Rectangle{Min: image.Pt(part[0], part[1]), Max: image.Pt(part[2], part[3])}}, err
+// voterBytes is a point that votes, as it is stored: how it lies, its size, its descriptor.
+const voterBytes = 2 + 32
+
+// appendPicture appends the points of a photo that vote.
+func appendPicture(b []byte, photo string, f search.Features) []byte {
+	points := f.Voting()
+	b = binary.AppendUvarint(appendString(b, photo), uint64(len(points)*voterBytes))
+	for i := range points {
+		b = append(append(b, points[i].Angle, points[i].Level), points[i].Desc[:]...)
+	}
+	return b
+}
+
+// eachPicture reads what appendPicture wrote.
+func eachPicture(b []byte, do func(photo string, points []search.Point)) error {
+	for len(b) > 0 {
+		photo, rest, ok := cut(b)
+		if !ok {
+			return errStored
+		}
+		stored, rest, ok := cut(rest)
+		if !ok || len(stored)%voterBytes != 0 {
+			return errStored
+		}
+		b = rest
+		points := make([]search.Point, len(stored)/voterBytes)
+		for i := range points {
+			p := stored[i*voterBytes:][:voterBytes]
+			points[i] = search.Point{Angle: p[0], Level: p[1], Desc: [32]byte(p[2:])}
+		}
+		do(string(photo), points)
+	}
+	return nil
 }

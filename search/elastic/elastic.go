@@ -20,6 +20,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -53,6 +54,11 @@ var (
 	ErrMissing   = errors.New("search index is gone")
 	ErrOwner     = errors.New("search index is of another record")
 	ErrConfig    = errors.New("settings that cannot be")
+
+	// ErrCertificate is of a server that proves to be nobody, or somebody else than was asked for.
+	ErrCertificate = errors.New("certificate of Elasticsearch is not signed by whom the settings trust, is of another host or out of date")
+	// ErrBlocked is of an index that somebody closed, or that Elasticsearch protects.
+	ErrBlocked = errors.New("search index is closed, or may not be written, as where a disk is full")
 )
 
 // Config says where an index is.
@@ -70,6 +76,9 @@ type Config struct {
 	// Timeout is how long an answer is waited for, 30 s if zero. What is not there by then is
 	// search.ErrUnavailable. Purge waits as long as it takes.
 	Timeout time.Duration
+
+	// Now is the clock; if nil, time.Now.
+	Now func() time.Time
 
 	// Transport carries requests; if nil, one of its own.
 	Transport *http.Transport
@@ -105,7 +114,17 @@ type Index struct {
 	es   *elastictransport.Client
 	name string // alias, or a generation of a Shelf
 
+	index string // of one that Fresh made
+
 	apply sync.Mutex // one Apply at a time
+	dirty bool       // of Apply: something was written that nobody sees yet
+
+	// An index that is being built is asked seldom: what was written into it, by any process, is
+	// let be seen when it is asked, instead of with each change.
+	building bool
+
+	photos photoCache
+	common wordCounts
 
 	opening sync.Mutex
 	opened  bool
@@ -123,14 +142,26 @@ func Open(ctx context.Context, cfg Config) (*Index, error) {
 	if err == nil {
 		err = x.ready(ctx)
 	}
-	if err != nil && !errors.Is(err, search.ErrUnavailable) {
+	if err != nil && (errors.Is(err, ErrCertificate) || !errors.Is(err, search.ErrUnavailable)) {
+		if x != nil {
+			err = errors.Join(err, x.Close())
+		}
 		return nil, fmt.Errorf("open search index: %w", err)
 	}
 	return x, nil
 }
 
-// ready opens the index unless it is open.
+// ready makes ready to be asked.
 func (x *Index) ready(ctx context.Context) error {
+	err := x.prepare(ctx)
+	if err == nil && x.building {
+		err = x.show(ctx)
+	}
+	return err
+}
+
+// prepare opens the index unless it is open.
+func (x *Index) prepare(ctx context.Context) error {
 	x.opening.Lock()
 	defer x.opening.Unlock()
 	if x.opened {
@@ -149,6 +180,9 @@ func (x *Index) ready(ctx context.Context) error {
 // connect makes ready to reach the server.
 func connect(cfg Config) (*Index, error) {
 	cfg.Index = cfg.index()
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
 	if cfg.Timeout == 0 {
 		cfg.Timeout = 30 * time.Second
 	}
@@ -166,7 +200,10 @@ func connect(cfg Config) (*Index, error) {
 		}
 		hosts = append(hosts, u)
 	}
-	x := &Index{cfg: cfg, http: cfg.Transport, name: cfg.Index, fields: make(map[string]bool)}
+	x := &Index{
+		cfg: cfg, http: cfg.Transport, name: cfg.Index, fields: make(map[string]bool),
+		photos: photoCache{now: cfg.Now}, common: wordCounts{now: cfg.Now},
+	}
 	if x.http == nil {
 		x.http = http.DefaultTransport.(*http.Transport).Clone()
 		x.http.MaxIdleConnsPerHost = 16
@@ -250,7 +287,7 @@ func (x *Index) Info(ctx context.Context) (search.Info, error) {
 		i, err = x.info(ctx)
 	}
 	if err != nil {
-		return search.Info{}, fmt.Errorf("describe search index: %w", err)
+		return search.Info{}, unanswered("describe search index", err)
 	}
 	return i, nil
 }
@@ -296,13 +333,30 @@ func (e *Error) Error() string { return fmt.Sprintf("Elasticsearch answers %d %s
 func (e *Error) Is(target error) bool {
 	switch target {
 	case search.ErrUnavailable:
-		return e.Status == http.StatusTooManyRequests || e.Status >= 500
+		return e.Status == http.StatusTooManyRequests || e.Status >= 500 || e.blocked()
+	case ErrBlocked:
+		return e.blocked()
 	case ErrDenied:
-		return e.Status == http.StatusUnauthorized || e.Status == http.StatusForbidden
+		return e.Status == http.StatusUnauthorized || e.Status == http.StatusForbidden && !e.blocked()
 	case ErrMissing:
 		return e.Type == "index_not_found_exception"
 	}
 	return false
+}
+
+func (e *Error) blocked() bool {
+	return e.Type == "cluster_block_exception" || e.Type == "index_closed_exception"
+}
+
+// unanswered is an error of an index that is open: whatever has become of the server or of the
+// index since, nothing is wrong with what was asked.
+func unanswered(what string, err error) error {
+	for _, cause := range []error{ErrDenied, ErrCertificate, ErrProduct, ErrServerOld, ErrForeign, ErrNewer, ErrOutdated, ErrMissing, ErrOwner, ErrBlocked} {
+		if errors.Is(err, cause) {
+			return fmt.Errorf("%s: %w: %w", what, search.ErrUnavailable, err)
+		}
+	}
+	return fmt.Errorf("%s: %w", what, err)
 }
 
 type request interface {
@@ -327,6 +381,9 @@ func (x *Index) ask(ctx context.Context, r request, out any) (http.Header, error
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
+		if untrusted(err) {
+			return nil, fmt.Errorf("%w: %w: %w", search.ErrUnavailable, ErrCertificate, err)
+		}
 		return nil, fmt.Errorf("%w: %w", search.ErrUnavailable, err)
 	}
 	defer res.Body.Close()
@@ -343,9 +400,12 @@ func (x *Index) ask(ctx context.Context, r request, out any) (http.Header, error
 		}
 		return res.Header, e
 	}
-	if out == nil {
+	switch out := out.(type) {
+	case nil:
 		_, err = io.Copy(io.Discard, res.Body)
-	} else {
+	case *bytes.Buffer:
+		_, err = out.ReadFrom(res.Body)
+	default:
 		err = json.NewDecoder(res.Body).Decode(out)
 	}
 	if err != nil {
@@ -355,6 +415,13 @@ func (x *Index) ask(ctx context.Context, r request, out any) (http.Header, error
 		return nil, fmt.Errorf("%w: half an answer: %w", search.ErrUnavailable, err)
 	}
 	return res.Header, nil
+}
+
+// untrusted reports whether the server was there and did not prove who it is.
+func untrusted(err error) bool {
+	var certificate *tls.CertificateVerificationError
+	var record tls.RecordHeaderError // no TLS at all
+	return errors.As(err, &certificate) || errors.As(err, &record)
 }
 
 // errorType keeps texts of any other kind out of errors.
@@ -375,13 +442,16 @@ func (x *Index) searchSome(ctx context.Context, query object, out any) error {
 	return x.searchShards(ctx, query, true, out)
 }
 
+// serverTimeout is when the server stops: sooner than the wait for it ends, so that what it has
+// by then arrives.
+func (x *Index) serverTimeout() time.Duration { return x.cfg.Timeout * 3 / 4 }
+
 func (x *Index) searchShards(ctx context.Context, query object, some bool, out any) error {
 	b, err := body(query)
 	if err != nil {
 		return err
 	}
-	// The server stops sooner than the wait for it ends, so that what it has by then arrives.
-	r := esapi.SearchRequest{Body: b, AllowPartialSearchResults: &some, Timeout: x.cfg.Timeout * 3 / 4}
+	r := esapi.SearchRequest{Body: b, AllowPartialSearchResults: &some, Timeout: x.serverTimeout()}
 	if query["pit"] == nil {
 		r.Index = []string{x.name}
 	}

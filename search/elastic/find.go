@@ -21,7 +21,7 @@ func (x *Index) Find(ctx context.Context, q search.Query, p search.Page) (search
 		r, err = x.find(ctx, q, p)
 	}
 	if err != nil {
-		return search.Result{}, fmt.Errorf("find: %w", err)
+		return search.Result{}, unanswered("find", err)
 	}
 	return r, nil
 }
@@ -241,7 +241,7 @@ func (x *Index) Facets(ctx context.Context, q search.Query, f search.Facet) (sea
 		counts, err = x.facets(ctx, compile(q), f)
 	}
 	if err != nil {
-		return search.Facets{}, fmt.Errorf("count facets: %w", err)
+		return search.Facets{}, unanswered("count facets", err)
 	}
 	return counts, nil
 }

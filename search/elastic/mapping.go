@@ -18,7 +18,7 @@ import (
 )
 
 // format changes when the mapping does, or what is put into it.
-const format = 1
+const format = 2
 
 // markID is the document that holds the mark; documents of the record have others.
 const markID = "mark"
@@ -27,43 +27,48 @@ func docID(id string) string { return "d" + id }
 
 // mapping is all of an index that is there from the beginning; methods come with the first
 // document that has them. It is strict, so that nothing is stored that could not be found.
-func (c Config) mapping() object {
+// No source is stored: what is read of a document are its doc values.
+func (c Config) mapping(settings object) object {
 	keyword := object{"type": "keyword"}
+	counted := object{"type": "keyword", "index": false}
 	terms := object{"type": "keyword", "doc_values": false}
 	number := object{"type": "integer", "index": false}
 	ranged := object{"type": "long_range", "doc_values": false}
-	unread := object{"type": "object", "enabled": false} // but from _source
 	tokens := object{"type": "text", "analyzer": "whitespace", "norms": false, "index_options": "positions"}
+	index := object{
+		"number_of_shards": max(c.Shards, 1), "number_of_replicas": c.Replicas,
+		// What is written is seen when Apply says so, and not before.
+		"refresh_interval": "-1",
+		// A late batch must not bring back what was deleted: how long deletions keep their version.
+		"gc_deletes": "1h",
+		// Purge is to reach the segment of a single deletion.
+		"merge": object{"policy": object{"expunge_deletes_allowed": 0}},
+	}
+	maps.Copy(index, settings)
 	return object{
-		"settings": object{"index": object{
-			"number_of_shards": max(c.Shards, 1), "number_of_replicas": c.Replicas,
-			// What is written is seen when Apply says so, and not before.
-			"refresh_interval": "-1",
-			// A late batch must not bring back what was deleted: how long deletions keep their version.
-			"gc_deletes": "1h",
-			// Purge is to reach the segment of a single deletion.
-			"merge": object{"policy": object{"expunge_deletes_allowed": 0}},
-		}},
+		"settings": object{"index": index},
 		"mappings": object{
 			"dynamic": "strict",
 			"_meta":   object{"application": "xunqin", "format": format, "analyser": search.Analyser(), "owner": c.Owner},
+			"_source": object{"enabled": false},
 			"properties": object{
-				"seq": object{"type": "long", "index": false}, // of the mark alone
+				"seq": object{"type": "long", "index": false, "doc_values": false, "store": true}, // of the mark alone
 
-				"id": keyword, "at": object{"type": "long"}, "kind": keyword, "source": keyword, "status": keyword, "sex": keyword,
+				"id": counted, "at": object{"type": "long"}, "kind": keyword, "source": keyword, "status": keyword, "sex": keyword,
 				"words": tokens, "singles": tokens, "place": tokens,
 				"path": terms, "seat": terms,
 				"time": ranged, "born": ranged, "age": ranged,
 				"photos": object{"type": "integer"}, "print_count": number, "picture_count": number,
 
-				"facet": object{"properties": object{"division": keyword, "month": keyword, "age": keyword}},
+				"facet": object{"properties": object{"division": counted, "month": counted, "age": counted}},
 
 				"bands": terms, "methods": terms,
-				"prints": object{"type": "nested", "dynamic": "strict", "properties": object{"about": unread}},
+				"vectors": object{"type": "nested", "dynamic": "strict", "properties": object{}},
+				"prints":  object{"type": "binary", "doc_values": true},
 
-				"voting":   object{"type": "text", "analyzer": "whitespace", "norms": false, "index_options": "docs"},
-				"ballot":   object{"dynamic": "strict", "properties": object{}},
-				"pictures": unread,
+				"words_of": object{"dynamic": "strict", "properties": object{}},
+				"pictures": object{"dynamic": "strict", "properties": object{}},
+				"count_of": object{"dynamic": "strict", "properties": object{}},
 			},
 		},
 	}
@@ -86,20 +91,20 @@ func (x *Index) need(ctx context.Context, fields []string) error {
 	if len(fields) == 0 {
 		return nil
 	}
-	prints, ballots := object{}, object{}
+	groups := object{}
 	for _, f := range fields {
-		if bits, ok := strings.CutPrefix(f, "h"); ok {
-			bits, _, _ = strings.Cut(bits, "_")
-			dims := 64
-			if bits == "256" {
-				dims = 256
+		group, name, _ := strings.Cut(f, ".")
+		g, ok := groups[group].(object)
+		if !ok {
+			g = object{"properties": object{}}
+			if group == "vectors" {
+				g["type"] = "nested"
 			}
-			prints[f] = object{"type": "dense_vector", "element_type": "bit", "dims": dims, "similarity": "l2_norm", "index": true, "index_options": object{"type": "flat"}}
-		} else {
-			ballots[f] = object{"type": "integer", "index": false}
+			groups[group] = g
 		}
+		g["properties"].(object)[name] = methodMapping(group, name)
 	}
-	b, err := body(object{"properties": object{"prints": object{"type": "nested", "properties": prints}, "ballot": object{"properties": ballots}}})
+	b, err := body(object{"properties": groups})
 	if err != nil {
 		return err
 	}
@@ -112,6 +117,23 @@ func (x *Index) need(ctx context.Context, fields []string) error {
 		x.fields[f] = true
 	}
 	return nil
+}
+
+// methodMapping is of a field that comes with a method.
+func methodMapping(group, name string) object {
+	switch group {
+	case "vectors":
+		dims := 64
+		if strings.HasPrefix(name, "h256_") {
+			dims = 256
+		}
+		return object{"type": "dense_vector", "element_type": "bit", "dims": dims, "similarity": "l2_norm", "index": true, "index_options": object{"type": "flat"}}
+	case "words_of":
+		return object{"type": "text", "analyzer": "whitespace", "norms": false, "index_options": "docs"}
+	case "pictures":
+		return object{"type": "binary", "doc_values": true}
+	}
+	return object{"type": "integer", "index": false}
 }
 
 // has reports whether any document was ever put that has a field of methods.
@@ -145,8 +167,9 @@ func (x *Index) look(ctx context.Context) (string, error) {
 				Application, Analyser, Owner string
 				Format                       int
 			} `json:"_meta"`
-			Properties struct {
-				Prints, Ballot struct{ Properties map[string]any }
+			Properties map[string]struct {
+				Type       string
+				Properties map[string]any
 			}
 		}
 	}
@@ -167,12 +190,18 @@ func (x *Index) look(ctx context.Context) (string, error) {
 		case meta.Format < format || meta.Analyser != search.Analyser():
 			return "", ErrOutdated
 		}
-		x.mu.Lock()
-		for f := range i.Mappings.Properties.Prints.Properties {
-			x.fields[f] = true
+		for name, want := range x.cfg.mapping(nil)["mappings"].(object)["properties"].(object) {
+			// The server names the type of an object only while that is empty.
+			kind, _ := want.(object)["type"].(string)
+			if got := i.Mappings.Properties[name].Type; got != kind && !(kind == "" && got == "object") {
+				return "", fmt.Errorf("%w: field %s was changed", ErrOutdated, name)
+			}
 		}
-		for f := range i.Mappings.Properties.Ballot.Properties {
-			x.fields[f] = true
+		x.mu.Lock()
+		for group, p := range i.Mappings.Properties {
+			for f := range p.Properties {
+				x.fields[group+"."+f] = true
+			}
 		}
 		x.mu.Unlock()
 		return name, nil
@@ -186,7 +215,7 @@ func (x *Index) open(ctx context.Context) error {
 	switch {
 	case errors.Is(err, ErrMissing):
 		// Two processes may do this at once: the alias is made with the index, of a name that both know.
-		err := x.create(ctx, x.cfg.Index+"-1", x.cfg.Index, nil)
+		err := x.create(ctx, x.cfg.Index+"-1", x.cfg.Index, nil, nil)
 		var answer *Error
 		if errors.As(err, &answer) && answer.Type == "resource_already_exists_exception" {
 			_, err = x.look(ctx)
@@ -199,8 +228,8 @@ func (x *Index) open(ctx context.Context) error {
 }
 
 // create makes an empty index with an alias, and says more of it in its _meta.
-func (x *Index) create(ctx context.Context, name, alias string, about object) error {
-	what := x.cfg.mapping()
+func (x *Index) create(ctx context.Context, name, alias string, settings, about object) error {
+	what := x.cfg.mapping(settings)
 	maps.Copy(what["mappings"].(object)["_meta"].(object), about)
 	what["aliases"] = object{alias: object{}}
 	b, err := body(what)
@@ -222,7 +251,7 @@ func (x *Index) Purge(ctx context.Context) error {
 		err = x.purge(ctx)
 	}
 	if err != nil {
-		return fmt.Errorf("purge search index: %w", err)
+		return unanswered("purge search index", err)
 	}
 	return nil
 }
@@ -232,6 +261,7 @@ const purgeWait = 45 * time.Second
 
 func (x *Index) purge(ctx context.Context) error {
 	yes := true
+	x.photos.clear()
 	last, _, err := x.operations(ctx) // of shards in which anything was deleted
 	if err != nil {
 		return err

@@ -122,6 +122,11 @@ func (s Shelf) open(ctx context.Context, name string) (*Index, error) {
 	if err = x.identify(ctx); err == nil {
 		_, err = x.look(ctx)
 	}
+	if err == nil {
+		var g search.Generations
+		g, err = x.generations(ctx)
+		x.building = g.Next.Name == name
+	}
 	if err != nil {
 		return nil, fmt.Errorf("open search index: %w", errors.Join(err, x.Close()))
 	}
@@ -146,7 +151,8 @@ func (s Shelf) Begin(ctx context.Context, now time.Time, from int64) error {
 			return err
 		}
 		name := x.cfg.Index + "-" + strings.ToLower(rand.Text()[:12])
-		return x.create(ctx, name, x.cfg.Index+nextAlias, object{"began": now.UTC(), "from": from})
+		// One copy is enough of what can be built again.
+		return x.create(ctx, name, x.cfg.Index+nextAlias, object{"number_of_replicas": 0}, object{"began": now.UTC(), "from": from})
 	})
 }
 
@@ -203,6 +209,11 @@ func (s Shelf) exchange(ctx context.Context, x search.Index, change func(search.
 		if err != nil {
 			return err
 		}
+		if name == g.Next.Name {
+			if err := c.finish(ctx, name); err != nil {
+				return err
+			}
+		}
 		if _, err := c.do(ctx, esapi.IndicesUpdateAliasesRequest{Body: b}, nil); err != nil {
 			now, again := c.generations(context.WithoutCancel(ctx))
 			if again != nil || now.Current.Name != name {
@@ -220,6 +231,19 @@ func (s Shelf) exchange(ctx context.Context, x search.Index, change func(search.
 		return x, err
 	}
 	return now, x.Close()
+}
+
+// finish makes of an index that was being built one that answers.
+func (x *Index) finish(ctx context.Context, name string) error {
+	b, err := body(object{"index": object{"number_of_replicas": x.cfg.Replicas}})
+	if err != nil {
+		return err
+	}
+	if _, err := x.do(ctx, esapi.IndicesPutSettingsRequest{Index: []string{name}, Body: b}, nil); err != nil {
+		return err
+	}
+	x.name = name
+	return x.show(ctx)
 }
 
 // Drop implements search.Shelf.

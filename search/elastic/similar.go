@@ -3,8 +3,8 @@ package elastic
 import (
 	"context"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/elastic/go-elasticsearch/v8/esapi"
@@ -29,7 +29,7 @@ func (x *Index) Similar(ctx context.Context, f search.Fingerprint, radius int, k
 		hits, err = x.similar(ctx, f, min(radius, 8*len(f.Bits)), kinds)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("find similar photos: %w", err)
+		return nil, unanswered("find similar photos", err)
 	}
 	return hits, nil
 }
@@ -39,7 +39,7 @@ var nearest = []int{100, 10_000}
 
 func (x *Index) similar(ctx context.Context, f search.Fingerprint, radius int, kinds []string) ([]search.Hit, error) {
 	field := vector(f.Algo, len(f.Bits))
-	if has, err := x.has(ctx, field); err != nil || !has {
+	if has, err := x.has(ctx, "vectors."+field); err != nil || !has {
 		return nil, err
 	}
 	s := seeker{print: f, radius: radius}
@@ -52,7 +52,7 @@ func (x *Index) similar(ctx context.Context, f search.Fingerprint, radius int, k
 			continue
 		}
 		for _, d := range docs {
-			if err := s.look(d); err != nil {
+			if err := s.look(&d); err != nil {
 				return nil, err
 			}
 		}
@@ -64,54 +64,45 @@ func (x *Index) similar(ctx context.Context, f search.Fingerprint, radius int, k
 	return s.sorted(), nil
 }
 
+// printed asks for what a seeker looks at.
+var printed = object{"_source": false, "stored_fields": "_none_", "docvalue_fields": []string{"id", "kind", "prints"}, "track_total_hits": false}
+
 // near asks for the documents with the nearest fingerprints.
-func (x *Index) near(ctx context.Context, f search.Fingerprint, radius int, kinds []string, k int) ([]stored, error) {
+func (x *Index) near(ctx context.Context, f search.Fingerprint, radius int, kinds []string, k int) ([]read, error) {
 	var filter []object
 	if len(kinds) > 0 {
 		filter = append(filter, terms("kind", kinds))
 	}
 	// So many errors leave a part of 16 bits whole, or with one error.
 	if parts := len(f.Bits) / 2; radius < parts {
-		filter = append(filter, terms("bands", bands(f, 0)))
+		filter = append(filter, terms("bands", appendBands(nil, f, 0)))
 	} else if radius < 2*parts {
-		filter = append(filter, terms("bands", bands(f, 1)))
+		filter = append(filter, terms("bands", appendBands(nil, f, 1)))
 	}
 	knn := object{
-		"field": "prints." + vector(f.Algo, len(f.Bits)), "query_vector": hex.EncodeToString(f.Bits), "similarity": radius, "k": k, "num_candidates": k,
+		"field": "vectors." + vector(f.Algo, len(f.Bits)), "query_vector": hex.EncodeToString(f.Bits), "similarity": radius, "k": k, "num_candidates": k,
 	}
 	if len(filter) > 0 {
 		knn["filter"] = filter
 	}
-	var answer sources
-	err := x.search(ctx, object{"knn": knn, "size": k, "track_total_hits": false, "_source": []string{"id", "kind", "prints"}}, &answer)
-	return answer.docs(), err
+	ask := maps.Clone(printed)
+	ask["knn"], ask["size"] = knn, k
+	var answer reads
+	err := x.search(ctx, ask, &answer)
+	return answer.Hits.Hits, err
 }
 
-// sources is an answer of documents as they are stored.
-type sources struct {
+// reads is an answer of documents.
+type reads struct {
 	PIT  string `json:"pit_id"`
-	Hits struct {
-		Total struct{ Value int }
-		Hits  []struct {
-			Source stored `json:"_source"`
-			Sort   []json.RawMessage
-		}
-	}
-}
-
-func (s *sources) docs() []stored {
-	list := make([]stored, len(s.Hits.Hits))
-	for i := range list {
-		list[i] = s.Hits.Hits[i].Source
-	}
-	return list
+	Hits struct{ Hits []read }
 }
 
 // scanned is how many documents are read at once.
 const scanned = 1000
 
 // scan reads all documents with a fingerprint of a method, as they are at one instant.
-func (x *Index) scan(ctx context.Context, field string, kinds []string, look func(stored) error) (err error) {
+func (x *Index) scan(ctx context.Context, field string, kinds []string, look func(*read) error) (err error) {
 	const keep = "1m"
 	var pit struct{ ID string }
 	if _, err := x.do(ctx, esapi.OpenPointInTimeRequest{Index: []string{x.name}, KeepAlive: keep}, &pit); err != nil {
@@ -127,18 +118,16 @@ func (x *Index) scan(ctx context.Context, field string, kinds []string, look fun
 	if len(kinds) > 0 {
 		filter = append(filter, terms("kind", kinds))
 	}
-	ask := object{
-		"size": scanned, "query": all(filter, nil), "sort": []object{{"_shard_doc": "asc"}}, "track_total_hits": false,
-		"_source": []string{"id", "kind", "prints"},
-	}
+	ask := maps.Clone(printed)
+	ask["size"], ask["query"], ask["sort"] = scanned, all(filter, nil), []object{{"_shard_doc": "asc"}}
 	for {
 		ask["pit"] = object{"id": pit.ID, "keep_alive": keep}
-		var answer sources
+		var answer reads
 		if err := x.search(ctx, ask, &answer); err != nil {
 			return err
 		}
-		for _, d := range answer.docs() {
-			if err := look(d); err != nil {
+		for i := range answer.Hits.Hits {
+			if err := look(&answer.Hits.Hits[i]); err != nil {
 				return err
 			}
 		}
@@ -161,19 +150,27 @@ type seeker struct {
 }
 
 // look adds the photos of a document, each once.
-func (s *seeker) look(d stored) error {
+func (s *seeker) look(d *read) error {
+	id, err := d.text("id")
+	if err != nil {
+		return err
+	}
+	kind, err := d.text("kind")
+	if err != nil {
+		return err
+	}
+	prints, err := d.blob("prints")
+	if err != nil {
+		return err
+	}
 	best := make(map[string]int) // where the photo stands in hits
-	for _, p := range d.Prints {
-		if p.About.Algo != s.print.Algo || len(p.bits) != 2*len(s.print.Bits) {
-			continue
+	return eachPrint(prints, func(photo string, f search.Fingerprint) {
+		if f.Algo != s.print.Algo || len(f.Bits) != len(s.print.Bits) {
+			return
 		}
-		f, err := p.fingerprint()
-		if err != nil {
-			return err
-		}
-		h := search.Hit{Doc: d.ID, Photo: p.About.Photo, Kind: d.Kind, Distance: search.Hamming(f.Bits, s.print.Bits), Fingerprint: f}
+		h := search.Hit{Doc: id, Photo: photo, Kind: kind, Distance: search.Hamming(f.Bits, s.print.Bits), Fingerprint: f}
 		if h.Distance > s.radius {
-			continue
+			return
 		}
 		if i, ok := best[h.Photo]; !ok {
 			best[h.Photo] = len(s.hits)
@@ -181,8 +178,7 @@ func (s *seeker) look(d stored) error {
 		} else if h.Distance < s.hits[i].Distance {
 			s.hits[i] = h
 		}
-	}
-	return nil
+	})
 }
 
 func (s *seeker) sorted() []search.Hit {
