@@ -116,8 +116,8 @@ func prepare(ctx context.Context, db *sql.DB) (s statements, err error) {
 		{&s.insert, `INSERT INTO docs (row, id, at, kind, source, status, photos, prints, features, place, text, time0, time1, born0, born1, age0, age1, sex, spots)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)`},
 		{&s.drop, `DELETE FROM docs WHERE row = $1`},
-		{&s.index, `INSERT INTO terms (rowid, words, singles, place, facts) VALUES ($1, $2, $3, $4, $5)`},
-		{&s.unindex, `INSERT INTO terms (terms, rowid, words, singles, place, facts) VALUES ('delete', $1, $2, $3, $4, $5)`},
+		{&s.index, `INSERT INTO terms (rowid, words) VALUES ($1, $2)`},
+		{&s.unindex, `INSERT INTO terms (terms, rowid, words) VALUES ('delete', $1, $2)`},
 		{&s.addPrint, `INSERT INTO prints (doc, n, photo, kind, algo, bits, x0, y0, x1, y1) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`},
 		{&s.dropPrints, `DELETE FROM prints WHERE doc = $1`},
 		{&s.changed, `INSERT INTO changes (gen, doc, fresh) VALUES ($1, $2, $3) ON CONFLICT DO UPDATE SET fresh = min(fresh, excluded.fresh)`},
@@ -155,19 +155,20 @@ func (c *change) exec(ctx context.Context, s *sql.Stmt, args ...any) error {
 	return err
 }
 
-// A stored document is a row of docs.
+// A stored document is a row of docs, or what was read of it.
 type stored struct {
-	row, at, photos, prints, features  int64
-	kind, source, status, place, words string
-	time, born, age                    search.Range
-	sex, spots                         string
+	row, at, photos, prints, features     int64
+	id, kind, source, status, place, text string
+	time, born, age                       search.Range
+	sex, spots                            string
+	subject                               *search.Subject // made where it is needed
 }
 
 // remove forgets a document but for its pictures, and returns what it was, nil if
 // there was none.
 func (c *change) remove(ctx context.Context, id string) (*stored, error) {
 	var s stored
-	err := c.tx.StmtContext(ctx, c.stmt.old).QueryRowContext(ctx, id).Scan(&s.row, &s.at, &s.kind, &s.source, &s.status, &s.photos, &s.prints, &s.features, &s.place, &s.words,
+	err := c.tx.StmtContext(ctx, c.stmt.old).QueryRowContext(ctx, id).Scan(&s.row, &s.at, &s.kind, &s.source, &s.status, &s.photos, &s.prints, &s.features, &s.place, &s.text,
 		&s.time.First, &s.time.Last, &s.born.First, &s.born.Last, &s.age.First, &s.age.Last, &s.sex, &s.spots)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
@@ -201,15 +202,12 @@ func (c *change) put(ctx context.Context, d search.Doc) error {
 	if err != nil {
 		return err
 	}
-	s := stored{at: d.At.UnixMilli(), photos: int64(len(d.Photos)), kind: d.Kind, source: d.Source, status: d.Status, place: d.Place, words: d.Text,
+	s := stored{at: d.At.UnixMilli(), photos: int64(len(d.Photos)), kind: d.Kind, source: d.Source, status: d.Status, place: d.Place, text: d.Text,
 		time: d.Time(), born: d.Born(), age: d.Age(), sex: d.Facts.Sex, spots: spots(d.Facts.Places)}
-	first, last := firstRow(s.at), lastRow(s.at)
-	if old != nil && first <= old.row && old.row <= last {
+	if old != nil && stepAt(old.row) == stepOf(s.at) {
 		s.row = old.row
-	} else if err := c.tx.StmtContext(ctx, c.stmt.slot).QueryRowContext(ctx, first, last).Scan(&s.row); err != nil {
+	} else if s.row, err = c.slot(ctx, stepOf(s.at)); err != nil {
 		return err
-	} else if s.row > last {
-		return errors.New("more than a million documents of one quarter of an hour")
 	}
 	for _, p := range d.Photos {
 		for _, f := range p.Prints {
@@ -229,7 +227,7 @@ func (c *change) put(ctx context.Context, d search.Doc) error {
 		}
 		c.touched = true
 	}
-	if err := c.exec(ctx, c.stmt.insert, s.row, d.ID, s.at, s.kind, s.source, s.status, s.photos, s.prints, s.features, s.place, s.words,
+	if err := c.exec(ctx, c.stmt.insert, s.row, d.ID, s.at, s.kind, s.source, s.status, s.photos, s.prints, s.features, s.place, s.text,
 		s.time.First, s.time.Last, s.born.First, s.born.Last, s.age.First, s.age.Last, s.sex, s.spots); err != nil {
 		return err
 	}
@@ -237,10 +235,20 @@ func (c *change) put(ctx context.Context, d search.Doc) error {
 	return c.terms(ctx, c.stmt.index, s)
 }
 
+// slot is a free row of a step.
+func (c *change) slot(ctx context.Context, step int64) (row int64, err error) {
+	s := span{step, step}
+	for _, rows := range []func() (first, last int64){s.rows, s.attic} {
+		first, last := rows()
+		if err := c.tx.StmtContext(ctx, c.stmt.slot).QueryRowContext(ctx, first, last).Scan(&row); err != nil || row <= last {
+			return row, err
+		}
+	}
+	return 0, errors.New("more than a million documents of two hours")
+}
+
 // terms adds the tokens of a document to the words, or takes them out.
 func (c *change) terms(ctx context.Context, do *sql.Stmt, s stored) error {
-	words, singles := search.Tokens(s.words)
-	_, place := search.Tokens(s.place)
 	facts := []string{factAll, sourceFact(s.source), statusFact(s.status), kindFact(s.kind)}
 	if s.photos > 0 {
 		facts = append(facts, factPhoto)
@@ -252,13 +260,30 @@ func (c *change) terms(ctx context.Context, do *sql.Stmt, s stored) error {
 	facts = append(facts, times().words(s.time)...)
 	facts = append(facts, births().words(s.born)...)
 	facts = append(facts, ages().words(s.age)...)
-	return c.exec(ctx, do, s.row, spaced(words), spaced(singles), spaced(place), spaced(facts))
+	var tokens []string
+	for _, f := range facts {
+		tokens = append(tokens, factWord(f))
+	}
+	words, singles := search.Tokens(s.text)
+	for _, w := range slices.Concat(words, singles) {
+		tokens = append(tokens, textWord(w))
+	}
+	_, place := search.Tokens(s.place)
+	for _, w := range place {
+		tokens = append(tokens, placeWord(w))
+	}
+	slices.Sort(tokens)
+	return c.exec(ctx, do, s.row, spaced(slices.Compact(tokens)))
 }
+
+// Words of the text, of the place, and facts are told apart by their first character, which no word of a text has.
+func textWord(w string) string  { return w }
+func placeWord(w string) string { return "_" + w }
+func factWord(f string) string  { return "." + f }
 
 func spaced(tokens []string) string { return strings.Join(tokens, " ") }
 
-// Facts are terms too, so that one expression answers a whole query. Names are
-// written in hex: they hold spaces.
+// Facts. Names are written in hex: they hold spaces.
 const (
 	factAll   = "all"
 	factNone  = "none" // no document has it
@@ -272,6 +297,14 @@ func kindFact(s string) string   { return "k" + hex.EncodeToString([]byte(s)) }
 func sexFact(s string) string     { return "sex" + s }
 func spotFact(code string) string { return "p" + code }
 func seatFact(code string) string { return "q" + code } // the finest that is known
+
+// coarse are the beginnings of codes that have a fact of their own, for places of many divisions: with four digits they are
+// prefectures, with two provinces.
+var coarse = [...]int{4, 2}
+
+func coarseFact(code string, digits int) string {
+	return fmt.Sprint("o", digits, ".", code[:min(digits, len(code))])
+}
 
 // spots writes the paths of places, one after the other.
 func spots(places []search.Spot) string {
@@ -288,6 +321,9 @@ func spotFacts(spots string) (facts []string) {
 		codes := strings.Split(path, "/")
 		for _, code := range codes {
 			facts = append(facts, spotFact(code))
+			for _, digits := range coarse {
+				facts = append(facts, coarseFact(code, digits))
+			}
 		}
 		facts = append(facts, seatFact(codes[len(codes)-1]))
 	}

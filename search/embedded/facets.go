@@ -20,49 +20,42 @@ func (x *Index) Facets(ctx context.Context, q search.Query, f search.Facet) (sea
 }
 
 func (x *Index) facets(ctx context.Context, pl plan, f search.Facet) (search.Facets, error) {
-	text, args := pl.sql(`docs.row, docs.id, docs.at, docs.kind, docs.source, docs.status, docs.sex, docs.time0, docs.time1, docs.age0, docs.age1, docs.spots`, pl.rows)
-	rows, err := x.read.QueryContext(ctx, text+` ORDER BY terms.rowid DESC`, args...)
+	tx, err := x.read.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
 	if err != nil {
 		return search.Facets{}, err
 	}
-	defer rows.Close()
-	// Documents of a quarter come in no order, so those of one are put in order when it is over.
+	defer tx.Rollback() // it only reads
+	// Documents of a step come in no order, so those of one are put in order when it is over.
 	type counted struct {
 		key search.Key
 		doc search.Faceted
 	}
 	c, left, more := f.Counter(), f.Size(), false
-	var quarter []counted
+	var step []counted
 	count := func() {
-		if len(quarter) > left { // else all are counted, in whatever order
-			slices.SortFunc(quarter, func(a, b counted) int { return a.key.Compare(b.key) })
-			quarter, more = quarter[:left], true
+		if len(step) > left { // else all are counted, in whatever order
+			slices.SortFunc(step, func(a, b counted) int { return a.key.Compare(b.key) })
+			step, more = step[:left], true
 		}
-		for _, d := range quarter {
+		for _, d := range step {
 			c.Add(d.doc)
 		}
-		left -= len(quarter)
-		quarter = quarter[:0]
+		left -= len(step)
+		step = step[:0]
 	}
 	last := int64(0)
-	for rows.Next() && !more {
-		var row, at int64
-		var d counted
-		var spots sql.RawBytes
-		if err := rows.Scan(&row, &d.key.ID, &at, &d.doc.Kind, &d.doc.Source, &d.doc.Status, &d.doc.Sex,
-			&d.doc.Time.First, &d.doc.Time.Last, &d.doc.Age.First, &d.doc.Age.Last, &spots); err != nil {
-			return search.Facets{}, err
-		}
-		if row>>slotBits != last {
+	err = pl.read(ctx, tx, columns{facts: true}, func(d *stored) bool {
+		if stepAt(d.row) != last {
 			count()
-			last = row >> slotBits
+			last = stepAt(d.row)
 		}
-		d.key.At = timeOf(at)
-		for path := range strings.FieldsSeq(string(spots)) {
-			d.doc.Paths = append(d.doc.Paths, strings.Split(path, "/"))
+		f := search.Faceted{Kind: d.kind, Source: d.source, Status: d.status, Sex: d.sex, Time: d.time, Age: d.age}
+		for path := range strings.FieldsSeq(d.spots) {
+			f.Paths = append(f.Paths, strings.Split(path, "/"))
 		}
-		quarter = append(quarter, d)
-	}
+		step = append(step, counted{search.Key{At: timeOf(d.at), ID: d.id}, f})
+		return !more
+	})
 	count()
-	return c.Facets(more), rows.Err()
+	return c.Facets(more), err
 }

@@ -6,12 +6,13 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 
 	"xunqin/search"
 )
 
-// Find reads the words backwards until the page is full, and on to the end of the
-// quarter of an hour it ends in. Counting costs the more, the higher Page.Count is.
+// Find reads the words backwards until the page is full, and on to the end of the two hours it ends in. Counting costs the more,
+// the higher Page.Count is.
 func (x *Index) Find(ctx context.Context, q search.Query, p search.Page) (search.Result, error) {
 	r, err := x.find(ctx, compile(q), p)
 	if err != nil {
@@ -26,39 +27,33 @@ func (x *Index) find(ctx context.Context, pl plan, p search.Page) (r search.Resu
 		return r, err
 	}
 	defer tx.Rollback() // it only reads
-	if p.Count > 0 {
-		text, args := pl.sql(`1`, pl.rows)
-		if err := tx.QueryRowContext(ctx, `SELECT count(*) FROM (`+text+` LIMIT ?)`, append(args, p.Count)...).Scan(&r.Total); err != nil {
-			return r, err
-		}
-	}
-	rows := pl.rows
-	if !p.After.IsZero() {
-		rows.last = min(rows.last, lastRow(p.After.At.UnixMilli()))
-	}
-	text, args := pl.sql(`docs.row, docs.id, docs.kind, docs.at`, rows)
-	found, err := tx.QueryContext(ctx, text+` ORDER BY terms.rowid DESC`, args...)
-	if err != nil {
+	toCount := 0
+	if pl.accepts != nil {
+		toCount = p.Count // each has to be looked at
+	} else if r.Total, err = pl.count(ctx, tx, p.Count); err != nil {
 		return r, err
 	}
-	defer found.Close()
-	quarter := int64(0) // of the document before
-	for found.Next() {
-		var row, at int64
-		var f search.Found
-		if err := found.Scan(&row, &f.ID, &f.Kind, &at); err != nil {
-			return r, err
+	if !p.After.IsZero() && toCount == 0 {
+		pl.steps.last = min(pl.steps.last, stepOf(p.After.At.UnixMilli()))
+	}
+	full := false
+	last := int64(0) // the step of the document before
+	err = pl.read(ctx, tx, columns{}, func(d *stored) bool {
+		full = full || len(r.Found) > p.Size() && stepAt(d.row) != last
+		if full && r.Total >= toCount {
+			return false
 		}
-		if len(r.Found) > p.Size() && row>>slotBits != quarter {
-			break
+		last = stepAt(d.row)
+		if r.Total < toCount {
+			r.Total++
 		}
-		quarter = row >> slotBits
-		f.At = timeOf(at)
-		if p.After.IsZero() || f.Key().Compare(p.After) > 0 {
+		f := search.Found{ID: d.id, Kind: d.kind, At: timeOf(d.at)}
+		if !full && (p.After.IsZero() || f.Key().Compare(p.After) > 0) {
 			r.Found = append(r.Found, f)
 		}
-	}
-	if err := found.Err(); err != nil {
+		return true
+	})
+	if err != nil {
 		return r, err
 	}
 	slices.SortFunc(r.Found, func(a, b search.Found) int { return a.Key().Compare(b.Key()) })
@@ -69,195 +64,421 @@ func (x *Index) find(ctx context.Context, pl plan, p search.Page) (r search.Resu
 	return r, nil
 }
 
-// A plan is a query as an FTS5 expression of which the answer is a part, and as SQL what
-// the expression leaves open: the ends of ranges.
+// A plan is a query as an FTS5 expression of which the answer is a part, and what the expression leaves open: the ends of
+// ranges, the order of words, the finer places.
 type plan struct {
-	match string
-	rows  span // that Posted allows
-	where []string
-	args  []any
+	match   string
+	steps   span               // that Posted allows
+	accepts func(*stored) bool // nil: the expression is the answer
+	needs   columns            // of accepts
 }
 
-func (pl plan) sql(columns string, rows span) (string, []any) {
-	where := append([]string{`terms MATCH ?`, `terms.rowid BETWEEN ? AND ?`}, pl.where...)
-	return `SELECT ` + columns + ` FROM terms CROSS JOIN docs ON docs.row = terms.rowid WHERE ` + strings.Join(where, ` AND `),
-		append([]any{pl.match, rows.first, rows.last}, pl.args...)
+// columns are those of a document that are read beside its key.
+type columns struct{ text, facts bool }
+
+func (c columns) or(other columns) columns {
+	return columns{c.text || other.text, c.facts || other.facts}
 }
 
 func compile(q search.Query) plan {
-	pl := plan{rows: everything()}
+	pl := plan{steps: everything()}
 	parts, ok := q.(search.And)
 	if !ok && q != nil {
 		parts = search.And{q}
 	}
+	var open search.And
 	for _, part := range parts {
 		if p, ok := part.(search.Posted); ok {
-			pl.rows = pl.rows.within(p.Range())
+			pl.steps = pl.steps.within(p.Range())
 		}
-		if ranged(part) {
-			pl.where = append(pl.where, pl.predicate(part))
+		if _, exact := expression(part); !exact {
+			open = append(open, part)
+			pl.needs = pl.needs.or(needs(part))
 		}
 	}
-	pl.match = expression(parts)
+	pl.match, _ = expression(parts)
+	if len(open) > 0 {
+		pl.accepts = accepts(open)
+	}
 	return pl
 }
 
-// ranged reports whether there is a range in q.
-func ranged(q search.Query) bool {
-	switch q := q.(type) {
-	case search.Date, search.Born, search.Posted, search.Age:
-		return true
-	case search.Not:
-		return ranged(q.Query)
-	case search.And:
-		return slices.ContainsFunc(q, ranged)
-	case search.Or:
-		return slices.ContainsFunc(q, ranged)
+// spans are the rows that can be in the answer, those in the attic apart if there is anything in it.
+func (pl *plan) spans(ctx context.Context, tx *sql.Tx) (spans [][2]int64, err error) {
+	first, last := pl.steps.rows()
+	spans = append(spans, [2]int64{first, last})
+	var attic bool
+	if err := tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM docs WHERE row >= $1)`, atticLeast).Scan(&attic); err != nil {
+		return nil, err
 	}
-	return false
+	if attic {
+		first, last = pl.steps.attic()
+		spans = append(spans, [2]int64{first, last})
+	}
+	return spans, nil
 }
 
-// predicate is q as an SQL expression.
-func (pl *plan) predicate(q search.Query) string {
-	if !ranged(q) {
-		pl.args = append(pl.args, expression(q))
-		return `docs.row IN (SELECT rowid FROM terms WHERE terms MATCH ?)`
+// count counts the documents that the expression accepts, up to most.
+func (pl *plan) count(ctx context.Context, tx *sql.Tx, most int) (n int, err error) {
+	if most <= 0 {
+		return 0, nil
 	}
-	all := func(parts []search.Query, operator string) string {
-		texts := make([]string, len(parts))
-		for i, p := range parts {
-			texts[i] = pl.predicate(p)
-		}
-		return `(` + strings.Join(texts, operator) + `)`
+	spans, err := pl.spans(ctx, tx)
+	if err != nil {
+		return 0, err
 	}
-	meets := func(column string, r search.Range) string {
-		if r.Empty() {
-			return `false`
+	for _, s := range spans {
+		var some int
+		if err := tx.QueryRowContext(ctx, `SELECT count(*) FROM (SELECT 1 FROM terms WHERE terms MATCH $1 AND rowid BETWEEN $2 AND $3 LIMIT $4)`,
+			pl.match, s[0], s[1], most-n).Scan(&some); err != nil {
+			return 0, err
 		}
-		pl.args = append(pl.args, r.Last, r.First)
-		return strings.ReplaceAll(`(docs.X0 <= docs.X1 AND docs.X0 <= ? AND docs.X1 >= ?)`, `X`, column)
+		n += some
+	}
+	return n, nil
+}
+
+// read calls with the documents of the answer, the newest step first and those of a step in no order, until it returns false.
+func (pl *plan) read(ctx context.Context, tx *sql.Tx, also columns, call func(*stored) bool) error {
+	spans, err := pl.spans(ctx, tx)
+	if err != nil {
+		return err
+	}
+	with := pl.needs.or(also)
+	list := `docs.row, docs.id, docs.kind, docs.at`
+	if with.facts {
+		list += `, docs.source, docs.status, docs.photos, docs.sex, docs.spots, docs.time0, docs.time1, docs.born0, docs.born1, docs.age0, docs.age1`
+	}
+	if with.text {
+		list += `, docs.text, docs.place`
+	}
+	var readers []*reader
+	defer func() {
+		for _, r := range readers {
+			r.rows.Close() // its error was taken
+		}
+	}()
+	for _, s := range spans {
+		rows, err := tx.QueryContext(ctx, `SELECT `+list+` FROM terms CROSS JOIN docs ON docs.row = terms.rowid
+			WHERE terms MATCH $1 AND terms.rowid BETWEEN $2 AND $3 ORDER BY terms.rowid DESC`, pl.match, s[0], s[1])
+		if err != nil {
+			return err
+		}
+		r := &reader{rows: rows, with: with}
+		readers = append(readers, r)
+		if err := r.next(); err != nil {
+			return err
+		}
+	}
+	for {
+		var newest *reader
+		for _, r := range readers {
+			if !r.over && (newest == nil || stepAt(r.row) > stepAt(newest.row)) {
+				newest = r
+			}
+		}
+		if newest == nil {
+			return nil
+		}
+		if (pl.accepts == nil || pl.accepts(&newest.stored)) && !call(&newest.stored) {
+			return nil
+		}
+		if err := newest.next(); err != nil {
+			return err
+		}
+	}
+}
+
+// A reader stands on a document.
+type reader struct {
+	stored
+	rows *sql.Rows
+	with columns
+	over bool
+}
+
+func (r *reader) next() error {
+	if r.over = !r.rows.Next(); r.over {
+		return r.rows.Err()
+	}
+	r.stored = stored{}
+	to := []any{&r.row, &r.id, &r.kind, &r.at}
+	if r.with.facts {
+		to = append(to, &r.source, &r.status, &r.photos, &r.sex, &r.spots, &r.time.First, &r.time.Last, &r.born.First, &r.born.Last, &r.age.First, &r.age.Last)
+	}
+	if r.with.text {
+		to = append(to, &r.text, &r.place)
+	}
+	return r.rows.Scan(to...)
+}
+
+// needs are the columns that accepts looks at.
+func needs(q search.Query) (c columns) {
+	switch q := q.(type) {
+	case search.And:
+		for _, p := range q {
+			c = c.or(needs(p))
+		}
+	case search.Or:
+		for _, p := range q {
+			c = c.or(needs(p))
+		}
+	case search.Not:
+		return needs(q.Query)
+	case search.Text, search.Place:
+		c.text = true
+	case search.Posted, search.Kind:
+	default:
+		c.facts = true
+	}
+	return c
+}
+
+// accepts is search.Match over what is stored of a document.
+func accepts(q search.Query) func(*stored) bool {
+	all := func(parts []search.Query) (list []func(*stored) bool) {
+		for _, p := range parts {
+			list = append(list, accepts(p))
+		}
+		return list
 	}
 	switch q := q.(type) {
 	case search.And:
-		return all(q, ` AND `)
+		list := all(q)
+		return func(d *stored) bool {
+			return !slices.ContainsFunc(list, func(a func(*stored) bool) bool { return !a(d) })
+		}
 	case search.Or:
-		return all(q, ` OR `)
+		list := all(q)
+		return func(d *stored) bool {
+			return slices.ContainsFunc(list, func(a func(*stored) bool) bool { return a(d) })
+		}
 	case search.Not:
-		return `NOT ` + pl.predicate(q.Query)
+		a := accepts(q.Query)
+		return func(d *stored) bool { return !a(d) }
+	case search.Text, search.Place:
+		return func(d *stored) bool {
+			if d.subject == nil {
+				d.subject = search.Analyse(search.Doc{Text: d.text, Place: d.place})
+			}
+			return d.subject.Match(q)
+		}
+	case search.Within:
+		return spotted(q.Codes, nil)
+	case search.Near:
+		return spotted(q.Around, q.Seats)
 	case search.Date:
-		return meets(`time`, q.Range())
+		r := q.Range()
+		return func(d *stored) bool { return d.time.Meets(r) }
+	case search.Born:
+		r := q.Range()
+		return func(d *stored) bool { return d.born.Meets(r) }
 	case search.Posted:
 		r := q.Range()
-		pl.args = append(pl.args, r.First, r.Last)
-		return `(docs.at BETWEEN ? AND ?)`
-	case search.Born:
-		return meets(`born`, q.Range())
+		return func(d *stored) bool { return r.Meets(search.Range{First: d.at, Last: d.at}) }
 	case search.Age:
-		return meets(`age`, q.Range())
+		r := q.Range()
+		return func(d *stored) bool { return d.age.Meets(r) }
+	case search.Sex:
+		return func(d *stored) bool { return q != "" && string(q) == d.sex }
+	case search.Source:
+		return func(d *stored) bool { return search.Same(string(q), d.source) }
+	case search.Status:
+		return func(d *stored) bool { return search.Same(string(q), d.status) }
+	case search.Kind:
+		return func(d *stored) bool { return string(q) == d.kind }
+	case search.HasPhoto:
+		return func(d *stored) bool { return d.photos > 0 }
 	}
-	panic(fmt.Sprintf("embedded: range of type %T", q))
+	panic(fmt.Sprintf("embedded: query of type %T", q))
 }
 
-// expression is q in the language of FTS5, where a range is one of the words of its
-// ladder: it accepts what q accepts, and exactly that if there is no range in q.
-func expression(q search.Query) string {
+// spotted accepts documents with a place in a division, or whose finest one is among seats.
+func spotted(in, seats []string) func(*stored) bool {
+	set := func(codes []string) map[string]bool {
+		m := make(map[string]bool, len(codes))
+		for _, c := range codes {
+			m[c] = true
+		}
+		return m
+	}
+	around, finest := set(in), set(seats)
+	return func(d *stored) bool {
+		for path := range strings.FieldsSeq(d.spots) {
+			last := ""
+			for last = range strings.SplitSeq(path, "/") {
+				if around[last] {
+					return true
+				}
+			}
+			if finest[last] {
+				return true
+			}
+		}
+		return false
+	}
+}
+
+// expression is q in the language of FTS5: it accepts what q accepts, and exactly that if it is exact. A text of several words
+// is all of them in any order, a range the words of its ladder, a place of many divisions those around them.
+func expression(q search.Query) (text string, exact bool) {
 	switch q := q.(type) {
 	case search.And:
 		var with, without []string
+		exact = true
 		for _, p := range q {
 			not, ok := p.(search.Not)
+			if ok {
+				p = not.Query
+			}
+			text, is := expression(p)
+			exact = exact && is
 			switch {
 			case !ok:
-				with = append(with, expression(p))
-			case !ranged(not.Query): // of too many, too many must not be taken away
-				without = append(without, expression(not.Query))
+				with = append(with, text)
+			case is: // of too many, too many must not be taken away
+				without = append(without, text)
 			}
 		}
 		if len(with) == 0 {
-			with = []string{phrase("facts", factAll)}
+			with = []string{fact(factAll)}
 		}
 		text := group(with, " AND ")
 		if len(without) > 0 {
 			text = "(" + text + " NOT " + group(without, " OR ") + ")"
 		}
-		return text
+		return text, exact
 	case search.Or:
 		if len(q) == 0 {
-			return phrase("facts", factNone)
+			return fact(factNone), true
 		}
 		texts := make([]string, len(q))
+		exact = true
 		for i, p := range q {
-			texts[i] = expression(p)
+			is := false
+			texts[i], is = expression(p)
+			exact = exact && is
 		}
-		return group(texts, " OR ")
+		return group(texts, " OR "), exact
 	case search.Not:
 		return expression(search.And{q})
 	case search.Text:
-		return text(string(q))
+		return sought(string(q))
 	case search.Place:
 		_, singles := search.Tokens(string(q))
-		return phrase("place", singles...)
+		return together(singles, placeWord), len(singles) < 2
 	case search.Within:
-		return one(q.Codes, spotFact)
+		return places(q.Codes, nil)
 	case search.Near:
-		return group([]string{one(q.Around, spotFact), one(q.Seats, seatFact)}, " OR ")
+		return places(q.Around, q.Seats)
 	case search.Date:
-		return one(times().query(q.Range()), nil)
+		return ranged(times(), q.Range())
 	case search.Born:
-		return one(births().query(q.Range()), nil)
+		return ranged(births(), q.Range())
 	case search.Posted:
-		return phrase("facts", factAll) // the rows or the columns decide
+		return fact(factAll), false // the rows or the columns decide
 	case search.Age:
-		return one(ages().query(q.Range()), nil)
+		return ranged(ages(), q.Range())
 	case search.Sex:
-		return phrase("facts", sexFact(string(q)))
+		return fact(sexFact(string(q))), true
 	case search.Source:
-		return phrase("facts", sourceFact(string(q)))
+		return fact(sourceFact(string(q))), true
 	case search.Status:
-		return phrase("facts", statusFact(string(q)))
+		return fact(statusFact(string(q))), true
 	case search.Kind:
-		return phrase("facts", kindFact(string(q)))
+		return fact(kindFact(string(q))), true
 	case search.HasPhoto:
-		return phrase("facts", factPhoto)
+		return fact(factPhoto), true
 	}
 	panic(fmt.Sprintf("embedded: query of type %T", q))
+}
+
+func ranged(l ladder, r search.Range) (text string, exact bool) {
+	return one(l.query(r), func(f string) string { return f }), r.Empty()
+}
+
+// mostPlaces is how many divisions are asked for by their own words. Each word of a query takes a tenth of a millisecond.
+const mostPlaces = 24
+
+// places asks for a place in one of some divisions, or with its finest in seats. Of many, all that have the beginning of one of
+// their codes are looked at.
+func places(in, seats []string) (text string, exact bool) {
+	if len(in)+len(seats) <= mostPlaces {
+		texts := make([]string, 0, 2)
+		if len(in) > 0 || len(seats) == 0 {
+			texts = append(texts, one(in, spotFact))
+		}
+		if len(seats) > 0 {
+			texts = append(texts, one(seats, seatFact))
+		}
+		return group(texts, " OR "), true
+	}
+	for _, digits := range coarse {
+		var begin []string
+		for _, code := range slices.Concat(in, seats) {
+			begin = append(begin, coarseFact(code, digits))
+		}
+		slices.Sort(begin)
+		if begin = slices.Compact(begin); len(begin) <= mostPlaces || digits == coarse[len(coarse)-1] {
+			return one(begin, func(f string) string { return f }), false
+		}
+	}
+	panic("embedded: no beginnings of codes")
 }
 
 // one asks for one of some facts.
 func one(facts []string, word func(string) string) string {
 	texts := make([]string, 0, len(facts))
 	for _, f := range facts {
-		if word != nil {
-			f = word(f)
-		}
-		texts = append(texts, phrase("facts", f))
+		texts = append(texts, fact(word(f)))
 	}
 	if len(texts) == 0 {
-		return phrase("facts", factNone)
+		return fact(factNone)
 	}
 	return group(texts, " OR ")
 }
 
-// text asks for the pairs of Chinese characters where that is the same as asking
-// for the characters, and where not, for both: pairs are rarer, so it is faster.
-func text(s string) string {
+// sought asks for the pairs of Chinese characters and for what is in no pair. A character or a pair alone is exact, but
+// for marks, which may be a word or half a pair.
+func sought(s string) (text string, exact bool) {
 	run, words, singles := search.Sought(s)
 	if run {
-		return phrase("words", words...)
+		return together(words, textWord), len(words) == 1
 	}
-	texts := []string{phrase("singles", singles...)}
-	for _, w := range words {
-		texts = append(texts, phrase("words", w))
+	all := slices.Clone(words)
+	for _, s := range singles {
+		if s != search.Break && !slices.ContainsFunc(words, func(w string) bool { return strings.Contains(w, s) }) {
+			all = append(all, s)
+		}
 	}
-	return group(texts, " AND ")
+	return together(all, textWord), len(singles) == 0 || len(singles) == 1 && !startsWithMark(singles[0])
 }
 
-func phrase(column string, tokens ...string) string {
-	if len(tokens) == 0 { // says nothing, accepts everything
-		return phrase("facts", factAll)
+func startsWithMark(s string) bool {
+	for _, r := range s {
+		return unicode.IsMark(r)
 	}
-	return column + `:"` + spaced(tokens) + `"` // tokens hold no quotation marks
+	return false
 }
+
+// together asks for all of some words.
+func together(tokens []string, word func(string) string) string {
+	var texts []string
+	for _, t := range tokens {
+		if t != search.Break {
+			texts = append(texts, quoted(word(t)))
+		}
+	}
+	if len(texts) == 0 { // says nothing, accepts everything
+		return fact(factAll)
+	}
+	slices.Sort(texts)
+	return group(slices.Compact(texts), " AND ")
+}
+
+func fact(f string) string { return quoted(factWord(f)) }
+
+func quoted(token string) string { return `"` + token + `"` } // tokens hold no quotation marks
 
 func group(texts []string, operator string) string {
 	if len(texts) == 1 {

@@ -2,7 +2,10 @@
 // words, with the fingerprints in memory as well.
 //
 // The words are an FTS5 table over search.Tokens, cut at white space and folded no
-// further, so that the file and search.Match cannot disagree about a character. Its
+// further, so that the file and search.Match cannot disagree about a character. It
+// knows which words a document has and not where they stand, which takes a third of
+// the room: what it finds of a longer text is read and compared. Facts of a document
+// are words too, so that one expression answers a whole query. Its
 // row numbers are made of the documents' times: read backwards they give the newest
 // first, however late an old post arrives, and a page costs what it holds.
 //
@@ -45,7 +48,7 @@ var (
 
 const (
 	application = 0x78756e71 // "xunq", in the header of the file
-	version     = 4
+	version     = 5
 )
 
 // An Index is a search.Index in a file.
@@ -240,7 +243,7 @@ CREATE TABLE dead (                      -- deleted pictures
 );
 CREATE INDEX dead_gen ON dead (gen);
 CREATE INDEX dead_unsealed ON dead (gen) WHERE sealed = 0;
-CREATE VIRTUAL TABLE terms USING fts5 (words, singles, place, facts, content='', columnsize=0, tokenize='ascii');
+CREATE VIRTUAL TABLE terms USING fts5 (words, content='', columnsize=0, detail=none, tokenize="ascii tokenchars '._'");
 INSERT INTO terms (terms, rank) VALUES ('secure-delete', 1);
 `
 
@@ -316,9 +319,9 @@ func (x *Index) purge(ctx context.Context) error {
 	for _, statement := range []string{
 		// A word index of one part would be left as it is: give it a second. No query
 		// asks for this row, being after the last.
-		`INSERT INTO terms (rowid, facts) VALUES (1 << 62, 'none')`,
+		`INSERT INTO terms (rowid, words) VALUES (1 << 62, '.none')`,
 		`INSERT INTO terms (terms) VALUES ('optimize')`,
-		`INSERT INTO terms (terms, rowid, facts) VALUES ('delete', 1 << 62, 'none')`,
+		`INSERT INTO terms (terms, rowid, words) VALUES ('delete', 1 << 62, '.none')`,
 	} {
 		if _, err := tx.ExecContext(ctx, statement); err != nil {
 			return err

@@ -9,7 +9,7 @@ import (
 // What may be anywhere in a range of days or months is found by words like all else, so
 // that ranges meet other words without a scan. Rungs of a ladder are buckets of numbers,
 // those of a rung sixteen times as wide as those of the rung below. A range stands on the
-// lowest rung where it needs two buckets or one, and has a word for these and for each
+// lowest rung where it needs four buckets or fewer, and has a word for these and for each
 // bucket around them (under), and another for that it stands there (own). A query is cut
 // into buckets: what it meets either stands under one of them, or has one of the buckets
 // around them for its own. Words leave a little over at the ends; the columns of docs
@@ -37,6 +37,9 @@ func ages() ladder { return ladder{under: 'y', own: 'z', known: 'a', unit: 1, ru
 
 // fanBits is how much wider a rung is than the one below, as a power of two.
 const fanBits = 4
+
+// mostBuckets is how many buckets a range may need. With two, every other range of two years would stand among buckets of eleven.
+const mostBuckets = 4
 
 func (l ladder) word(first byte, rung int, bucket int64) string {
 	return string([]byte{first, byte('g' + rung)}) + strconv.FormatInt(bucket, 16) // no other word begins so
@@ -66,7 +69,7 @@ func (l ladder) words(r search.Range) (words []string) {
 	first, last := l.cut(r)
 	stands := false
 	for rung := range l.rungs {
-		if last-first <= 1 {
+		if last-first < mostBuckets {
 			for b := first; b <= last; b++ {
 				words = append(words, l.word(l.under, rung, b))
 				if !stands && rung > 0 { // nothing is below the lowest

@@ -27,6 +27,7 @@ func Run(t *testing.T, open func(t *testing.T) search.Index) {
 	}{
 		{"EmptyIndexAnswers", emptyIndex},
 		{"WordsAreFoundAsPeopleWriteThem", words},
+		{"PartsOfATextAreNotTheText", parts},
 		{"FactsNarrow", facts},
 		{"DatesAreDaysInChina", dates},
 		{"PlacesAreDivisionsAndAllBelow", places},
@@ -222,6 +223,40 @@ func words(t *testing.T, x search.Index) {
 		"张三 -泉州 or old -cafe": "02 04 07",
 		"--张三":                "01 02 04",
 	})
+}
+
+// Engines that know the words of a text and not where they stand have to look.
+func parts(t *testing.T, x search.Index) {
+	put(t, x,
+		post("1", "张三丰"),
+		post("2", "张三，三丰"),
+		post("3", "三丰和张三"),
+		post("4", "丰\u0301\u0308"),  // characters of a dense run
+		post("5", "a \u0301\u0308"), // one word
+	)
+	wantIDs(t, x, map[string]string{
+		"张三丰":         "1",
+		"张三 三丰":       "1 2 3",
+		"-张三丰":        "2 3 4 5",
+		"-张三丰 三丰":     "2 3",
+		"张三丰 or a":    "1 5",
+		"“三丰，和”":      "",
+		"“三丰和张”":      "3",
+		"张三 -(三丰和 a)": "1 2 3",
+	})
+	for q, want := range map[search.Text]string{"\u0301\u0308": "5", "丰\u0301": "4", "\u0301": "4"} {
+		found, err := find(t.Context(), x, q, 3)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := ""
+		for _, f := range found {
+			got += f.ID
+		}
+		if got != want {
+			t.Errorf("%+q finds %q, want %q", string(q), got, want)
+		}
+	}
 }
 
 func facts(t *testing.T, x search.Index) {
