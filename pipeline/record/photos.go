@@ -184,6 +184,16 @@ func (s *Store) fillPrints(ctx context.Context, tx *sql.Tx, list []Photo) error 
 	return nil
 }
 
+// postDoc is the searchable form of a post by itself.
+func postDoc(p Post, source string) search.Doc {
+	return search.Doc{ID: p.ID, Kind: p.Kind, Source: source, Text: strings.TrimSpace(p.Text + "\n" + strings.Join(p.Tags, " ")), Place: p.Place, At: p.PostedAt}
+}
+
+// reportDoc is the searchable form of a report by itself.
+func reportDoc(r Report) search.Doc {
+	return search.Doc{ID: r.ID, Kind: search.KindReport, Source: r.SourceName, Status: r.Status, Text: r.Text(), Place: r.Place, At: r.At()}
+}
+
 // Doc makes the searchable form of a post or report. It is false when there is none (any more): the index then drops it.
 func (s *Store) Doc(ctx context.Context, tx *sql.Tx, c Change) (search.Doc, bool, error) {
 	var d search.Doc
@@ -200,7 +210,7 @@ func (s *Store) Doc(ctx context.Context, tx *sql.Tx, c Change) (search.Doc, bool
 		if err != nil {
 			return d, false, err
 		}
-		d = search.Doc{ID: p.ID, Kind: p.Kind, Source: src.Name, Text: strings.TrimSpace(p.Text + "\n" + strings.Join(p.Tags, " ")), Place: p.Place, At: p.PostedAt}
+		d = postDoc(p, src.Name)
 	case "report":
 		r, err := s.Report(ctx, tx, c.DocID)
 		if IsNotFound(err) {
@@ -209,7 +219,7 @@ func (s *Store) Doc(ctx context.Context, tx *sql.Tx, c Change) (search.Doc, bool
 		if err != nil {
 			return d, false, err
 		}
-		d = search.Doc{ID: r.ID, Kind: "report", Source: r.SourceName, Status: r.Status, Text: r.Text(), Place: r.Place, At: r.At()}
+		d = reportDoc(r)
 	default:
 		return d, false, fmt.Errorf("searchable form of %s %s: unknown kind", c.Kind, c.DocID)
 	}
