@@ -117,6 +117,36 @@ func (p *Pipeline) pictureOf(ctx context.Context, tx *sql.Tx, photoID string) (s
 	return p.Records.AddPicture(ctx, tx, photoID)
 }
 
+// pictureBeside is pictureOf a photo that was found together with pictures of posts. Where much is compared at once, as after an
+// index was away, copies of one photo may not have been held against each other yet; they are one picture all the same, or a lead
+// would be made of each.
+func (p *Pipeline) pictureBeside(ctx context.Context, tx *sql.Tx, ph record.Photo, beside []string) (string, error) {
+	row, err := p.Records.Photo(ctx, tx, ph.ID)
+	if record.IsNotFound(err) {
+		return "", nil
+	}
+	if err != nil || row.PictureID != "" || row.PostID == "" {
+		return p.pictureOf(ctx, tx, ph.ID)
+	}
+	pictures, err := p.Records.Pictures(ctx, tx, beside)
+	if err != nil {
+		return "", err
+	}
+	for _, pic := range pictures {
+		if pic, err = p.withReference(ctx, tx, pic); err != nil {
+			return "", err
+		}
+		ok, err := p.matches(ctx, tx, ph, pic.Reference, nil)
+		if err != nil {
+			return "", err
+		}
+		if ok {
+			return pic.ID, p.Records.JoinPicture(ctx, tx, ph.ID, pic.ID)
+		}
+	}
+	return p.pictureOf(ctx, tx, ph.ID)
+}
+
 // matches reports whether a photo is a copy of a picture's reference.
 func (p *Pipeline) matches(ctx context.Context, tx *sql.Tx, ph record.Photo, reference string, ties map[string]record.Tie) (bool, error) {
 	if ph.ID == reference {

@@ -168,8 +168,8 @@ func TestIntakeGoesOnWithoutTheIndex(t *testing.T) {
 		}
 		return posts == 1 && kept == 1
 	})
-	if _, err := r.SearchWords(t.Context(), parse(t, "天桥"), search.Page{}); !errors.Is(err, search.ErrUnavailable) {
-		t.Errorf("a search: %v", err)
+	if _, err := r.SearchPhoto(t.Context(), jpg(draw(1), 60)); !errors.Is(err, search.ErrUnavailable) {
+		t.Errorf("a search by photo: %v", err)
 	}
 	if n := len(r.all(t)); n != 0 {
 		t.Errorf("%d leads without an index", n)

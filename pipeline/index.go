@@ -7,6 +7,9 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
+	"xunqin/pipeline/photo"
 	"xunqin/search"
 )
 
@@ -93,12 +96,15 @@ func (h *indexHealth) since(now time.Time, what ...string) (t time.Time) {
 }
 
 // watched is the index as the pipeline asks it.
-type watched struct{ p *Pipeline }
+type watched struct {
+	p    *Pipeline
+	most time.Duration // its patience, where that is less than the common one; 0: it is not
+}
 
 var _ search.Index = watched{}
 
 // index is what all that needs the index asks.
-func (p *Pipeline) index() search.Index { return watched{p} }
+func (p *Pipeline) index() search.Index { return watched{p: p} }
 
 var errResting = fmt.Errorf("%w, as it did not a moment ago", search.ErrUnavailable)
 
@@ -109,7 +115,11 @@ func (w watched) ask(ctx context.Context, what string, fn func(context.Context, 
 	if !h.began(what, w.p.Now()) {
 		return errResting
 	}
-	within, cancel := context.WithTimeout(ctx, indexPatience[what])
+	patience := indexPatience[what]
+	if w.most > 0 {
+		patience = min(patience, w.most)
+	}
+	within, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	err := fn(within, w.p.Index)
 	if err == nil || errors.Is(err, search.ErrBehind) {
@@ -146,7 +156,9 @@ func (w watched) Apply(ctx context.Context, seq int64, put []search.Doc, del []s
 	return w.ask(ctx, askApply, func(ctx context.Context, x search.Index) error { return x.Apply(ctx, seq, put, del) })
 }
 
-func (w watched) Put(ctx context.Context, docs ...search.Doc) error { return w.Apply(ctx, 0, docs, nil) }
+func (w watched) Put(ctx context.Context, docs ...search.Doc) error {
+	return w.Apply(ctx, 0, docs, nil)
+}
 
 func (w watched) Delete(ctx context.Context, ids ...string) error { return w.Apply(ctx, 0, nil, ids) }
 
@@ -203,25 +215,44 @@ type IndexState struct {
 }
 
 // Well reports that nothing is wrong.
-func (s IndexState) Well() bool { return s.Down.IsZero() && s.DownPhoto.IsZero() && s.Stuck.IsZero() && s.Behind == 0 }
+func (s IndexState) Well() bool {
+	return s.Down.IsZero() && s.DownPhoto.IsZero() && s.Stuck.IsZero() && s.Behind == 0
+}
 
-// Missing reports that it cannot be asked for words at all, or not for photos.
-func (s IndexState) Missing() bool { return !s.Down.IsZero() || !s.DownPhoto.IsZero() }
+// probePatience is how long IndexState waits for an index.
+const probePatience = 3 * time.Second
 
-// IndexState asks the index how it is. An error is the record's alone.
+// IndexState asks the index how it is, for three seconds at most. An error is the record's alone.
 func (p *Pipeline) IndexState(ctx context.Context) (IndexState, error) {
-	behind, err := p.Lag(ctx)
-	if errors.Is(err, search.ErrUnavailable) {
-		behind = -1
-	} else if err != nil {
+	x := watched{p, probePatience}
+	var g errgroup.Group
+	// What fails is noted where it is asked.
+	g.Go(func() error {
+		_, _ = x.Find(ctx, search.And{}, search.Page{Limit: 1})
+		return nil
+	})
+	g.Go(func() error {
+		_, _ = x.Similar(ctx, search.Fingerprint{Algo: photo.Perception, Bits: make([]byte, 8)}, 0)
+		return nil
+	})
+	behind := int64(-1)
+	g.Go(func() error {
+		last, err := p.Records.LastChange(ctx, nil)
+		if info, failed := x.Info(ctx); failed == nil {
+			behind = max(0, last-info.Seq)
+		}
+		return err
+	})
+	if err := g.Wait(); err != nil {
 		return IndexState{}, err
 	}
 	return p.indexState(ctx, behind)
 }
 
+// indexState is what is known without asking.
 func (p *Pipeline) indexState(ctx context.Context, behind int64) (s IndexState, err error) {
 	now := p.Now()
-	s = IndexState{Down: p.health.since(now, askFind, askInfo), DownPhoto: p.health.since(now, askSimilar, askVotes, askInfo), Stuck: p.health.since(now, askApply, askInfo), Behind: behind, UpTo: now}
+	s = IndexState{Down: p.health.since(now, askFind), DownPhoto: p.health.since(now, askSimilar, askVotes), Stuck: p.health.since(now, askApply), Behind: behind, UpTo: now}
 	var first time.Time
 	if s.Waiting, first, err = p.Records.Unrelated(ctx); err != nil {
 		return s, err

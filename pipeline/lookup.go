@@ -51,16 +51,21 @@ type ReportHit struct {
 // Apart reports whether the report shows no copy, see Group.Apart.
 func (h ReportHit) Apart() bool { return apart(h.Kind) }
 
+// photoPatience is how long the index has for each answer of a search by photo.
+const photoPatience = 10 * time.Second
+
 // PhotoAnswer is what a search by photo found.
 type PhotoAnswer struct {
 	Matchable bool // false: the picture is too flat or too small to be compared, and nothing was looked for
 	Groups    []Group
 	Reports   []ReportHit
-	Behind    int64 // changes the index had not taken in yet
+	Behind    int64     // changes the index had not taken in yet; -1: nobody knows how many
+	UpTo      time.Time // what was seen until then it had taken in; zero: all
 }
 
 // SearchPhoto looks for copies of a picture among all posts and reports, by every means and whatever was done to them; what
-// is no copy but the same scene or frame comes last. The picture is decoded, looked for and forgotten: it is written nowhere. A *photo.Refused says why a picture cannot be read.
+// is no copy but the same scene or frame comes last. The picture is decoded, looked for and forgotten: it is written nowhere. A *photo.Refused says why a picture cannot be read. Only the index can look for a picture: while it does not answer
+// the error is search.ErrUnavailable.
 func (p *Pipeline) SearchPhoto(ctx context.Context, b []byte) (PhotoAnswer, error) {
 	ready, err := p.prepare(ctx, b)
 	if err != nil {
@@ -70,13 +75,11 @@ func (p *Pipeline) SearchPhoto(ctx context.Context, b []byte) (PhotoAnswer, erro
 	if !a.Matchable {
 		return a, nil
 	}
-	if err := p.Follow(ctx); err != nil {
-		if a.Behind, err = p.Lag(ctx); err != nil {
-			return a, err
-		}
+	if a.Behind, a.UpTo, err = p.fresh(ctx); err != nil {
+		return a, err
 	}
 	f := p.finder()
-	f.Windows = true
+	f.Index, f.Windows = watched{p, photoPatience}, true
 	found, err := f.Find(ctx, ready)
 	if err != nil {
 		return a, err
@@ -92,12 +95,10 @@ const MostNear = 200
 // picture does.
 func (p *Pipeline) SearchFingerprint(ctx context.Context, f search.Fingerprint, radius int) (a PhotoAnswer, more bool, err error) {
 	a.Matchable = true
-	if err := p.Follow(ctx); err != nil {
-		if a.Behind, err = p.Lag(ctx); err != nil {
-			return a, false, err
-		}
+	if a.Behind, a.UpTo, err = p.fresh(ctx); err != nil {
+		return a, false, err
 	}
-	hits, err := p.Index.Similar(ctx, f, radius)
+	hits, err := watched{p, photoPatience}.Similar(ctx, f, radius)
 	if err != nil {
 		return a, false, fmt.Errorf("search: %w", err)
 	}
@@ -186,84 +187,4 @@ func (p *Pipeline) addCopies(ctx context.Context, g *Group, photos []record.Phot
 		return cmp.Or(x.Post.PostedAt.Compare(y.Post.PostedAt), cmp.Compare(x.Photo.ID, y.Photo.ID))
 	})
 	return nil
-}
-
-// WordAnswer is a page of what a query accepts: posts grouped by picture in the order of their newest, and reports.
-type WordAnswer struct {
-	Groups  []Group
-	Reports []ReportHit
-	Next    search.Key
-	Total   int // counted up to MostCounted
-	Behind  int64
-}
-
-// MostCounted bounds the count of a search's answer.
-const MostCounted = 1000
-
-// SearchWords answers a query. Each page is grouped by itself.
-func (p *Pipeline) SearchWords(ctx context.Context, q search.Query, page search.Page) (WordAnswer, error) {
-	var a WordAnswer
-	if err := p.Follow(ctx); err != nil {
-		var lag error
-		if a.Behind, lag = p.Lag(ctx); lag != nil {
-			return a, err
-		}
-	}
-	page.Count = MostCounted
-	res, err := p.Index.Find(ctx, q, page)
-	if err != nil {
-		return a, fmt.Errorf("search: %w", err)
-	}
-	a.Next, a.Total = res.Next, res.Total
-	at := map[string]int{} // picture to its group
-	for _, f := range res.Found {
-		if f.Kind == search.KindReport {
-			if r, err := p.Records.Report(ctx, nil, f.ID); err == nil {
-				a.Reports = append(a.Reports, ReportHit{Report: r})
-				continue
-			} else if !record.IsNotFound(err) {
-				return a, err
-			}
-		}
-		post, err := p.Records.Post(ctx, nil, f.ID)
-		if record.IsNotFound(err) {
-			continue
-		}
-		if err != nil {
-			return a, err
-		}
-		photos, err := p.Records.PhotosOf(ctx, nil, f.ID)
-		if err != nil {
-			return a, err
-		}
-		shown := false
-		for _, ph := range photos {
-			if ph.PictureID == "" || ph.State != record.PhotoKept {
-				continue
-			}
-			shown = true
-			i, ok := at[ph.PictureID]
-			if !ok {
-				i = len(a.Groups)
-				at[ph.PictureID] = i
-				leads, err := p.Records.LeadsOfPicture(ctx, nil, ph.PictureID)
-				if err != nil {
-					return a, err
-				}
-				a.Groups = append(a.Groups, Group{PictureID: ph.PictureID, Leads: leads})
-			}
-			a.Groups[i].Copies = append([]Copy{{Photo: ph, Post: post}}, a.Groups[i].Copies...) // found newest first
-		}
-		if !shown {
-			g := Group{Copies: []Copy{{Post: post}}}
-			for _, ph := range photos {
-				if ph.State == record.PhotoKept {
-					g.Copies[0].Photo = ph
-					break
-				}
-			}
-			a.Groups = append(a.Groups, g)
-		}
-	}
-	return a, nil
 }

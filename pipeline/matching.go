@@ -42,7 +42,7 @@ func kept(ready photo.Photo) []search.Fingerprint {
 
 // finder looks among all that is indexed.
 func (p *Pipeline) finder() *match.Finder {
-	return &match.Finder{Index: p.Index, Load: p.known}
+	return &match.Finder{Index: p.index(), Load: p.known}
 }
 
 // known reads what is stored of photos. Brightness comes from the grey picture, which outlives the derivative.

@@ -20,7 +20,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -63,8 +62,10 @@ type Pipeline struct {
 
 	queue   queue
 	worker  string
-	follow  sync.Mutex
+	follow  turns // of one
 	rebuild rebuild
+	browse  turns // see browseAtOnce
+	health  indexHealth
 	queries queryCache
 	pairs   pairing
 	hosts   hostTurns

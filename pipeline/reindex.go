@@ -350,8 +350,11 @@ func (p *Pipeline) answerFrom(ctx context.Context, x search.Index, exchange func
 	if !ok {
 		return errors.New("the index cannot be exchanged")
 	}
-	p.follow.Lock()
-	defer p.follow.Unlock()
+	done, err := p.follow.take(ctx, 1)
+	if err != nil {
+		return err
+	}
+	defer done()
 	p.rebuild.walk.Lock()
 	defer p.rebuild.walk.Unlock()
 	change := func() error {

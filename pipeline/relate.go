@@ -27,9 +27,12 @@ const firstLook = 72 * time.Hour
 // Follow brings the index up to date with the record's changes. An index that was lost, or is of another record, is built
 // anew by the same walk. Where Follow has returned, Find and Similar see all that was committed before it was called.
 func (p *Pipeline) Follow(ctx context.Context) error {
-	p.follow.Lock()
-	defer p.follow.Unlock()
-	return p.followFrom(ctx, p.Index, -1)
+	done, err := p.follow.take(ctx, 1)
+	if err != nil {
+		return fmt.Errorf("follow: %w", err)
+	}
+	defer done()
+	return p.followFrom(ctx, p.index(), -1)
 }
 
 // followFrom applies the changes after seq to an index; -1 means after the last one applied.
@@ -75,6 +78,10 @@ func (p *Pipeline) batch(ctx context.Context, tx *sql.Tx, seq int64, most int) (
 		if err != nil {
 			return b, err
 		}
+		if wrong := d.Check(); ok && wrong != nil { // no index takes it, and the others do not wait for it
+			p.Log.Error("not searchable", "err", wrong)
+			ok = false
+		}
 		if ok {
 			b.put = append(b.put, d)
 		} else {
@@ -88,7 +95,7 @@ func (p *Pipeline) batch(ctx context.Context, tx *sql.Tx, seq int64, most int) (
 
 // Lag is how many changes the index is behind the record.
 func (p *Pipeline) Lag(ctx context.Context) (int64, error) {
-	info, err := p.Index.Info(ctx)
+	info, err := p.index().Info(ctx)
 	if err != nil {
 		return 0, err
 	}
@@ -111,7 +118,7 @@ func (p *Pipeline) copies(ctx context.Context, ph record.Photo, most int, kinds 
 		if f.Algo != photo.Perception {
 			continue
 		}
-		hits, err := p.Index.Similar(ctx, f, photo.PerceptionRadius, kinds...)
+		hits, err := p.index().Similar(ctx, f, photo.PerceptionRadius, kinds...)
 		if err != nil {
 			return nil, fmt.Errorf("look for copies: %w", err)
 		}
@@ -350,7 +357,12 @@ func (p *Pipeline) joinCopy(ctx context.Context, tx *sql.Tx, ph record.Photo, fo
 // joinReport makes leads of a report's photo and each picture that a copy of it belongs to, and of two reports that carry
 // one photo.
 func (p *Pipeline) joinReport(ctx context.Context, tx *sql.Tx, ph record.Photo, found []near, reach Reach) ([]string, error) {
-	var fresh []string
+	var fresh, beside []string
+	for _, n := range found {
+		if n.photo.PostID != "" && n.photo.PictureID != "" {
+			beside = append(beside, n.photo.PictureID)
+		}
+	}
 	for _, n := range found {
 		if n.photo.ReportID == ph.ReportID || !reach.Takes(n.tie) {
 			continue
@@ -359,9 +371,12 @@ func (p *Pipeline) joinReport(ctx context.Context, tx *sql.Tx, ph record.Photo, 
 		if other.ReportID != "" && (other.CreatedAt.Before(of.CreatedAt) || other.CreatedAt.Equal(of.CreatedAt) && other.ID < of.ID) {
 			of, other, tie = other, of, n.tie // of two reports the older one is asked about
 		}
-		picture, err := p.pictureOf(ctx, tx, other.ID)
+		picture, err := p.pictureBeside(ctx, tx, other, beside)
 		if err != nil {
 			return nil, err
+		}
+		if other.PostID != "" && picture != "" {
+			beside = append(beside, picture)
 		}
 		id, isNew, err := p.addLead(ctx, tx, of, picture, other, tie)
 		if err != nil {

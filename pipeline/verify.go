@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"xunqin/pipeline/blob"
 	"xunqin/pipeline/facts"
 	"xunqin/pipeline/record"
+	"xunqin/search"
 )
 
 // Problem is one thing that Verify found wrong.
@@ -96,10 +98,14 @@ func (p *Pipeline) Verify(ctx context.Context) (Verified, error) {
 	if err := p.verifyFacts(ctx, &v, add); err != nil {
 		return v, err
 	}
-	info, err := p.Index.Info(ctx)
-	if err != nil {
-		add("index", "", "%v", err)
+	info, err := p.index().Info(ctx)
+	if errors.Is(err, search.ErrUnavailable) {
+		p.Log.Warn("the index does not answer", "err", err)
+		add("index", "", "it does not answer; nothing is lost by that, and words are searched for in the record meanwhile")
 		return v, nil
+	}
+	if err != nil {
+		return v, err
 	}
 	v.IndexDocs = info.Docs
 	last, err := p.Records.LastChange(ctx, nil)

@@ -27,7 +27,7 @@ func TestADocumentThatIsAcceptedHoldsWhatWasAskedFor(t *testing.T) {
 			case 4:
 				return Or(parts())
 			case 5:
-				return Not{query(depth + 1).Draw(t, "not")}
+				return Not{query(depth+1).Draw(t, "not")}
 			}
 			return Text(part.Draw(t, "text"))
 		})

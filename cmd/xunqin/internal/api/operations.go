@@ -173,7 +173,7 @@ type WordsFound struct {
 	Reports []ReportLine `json:"reports" nullable:"false"`
 	Outside int          `json:"outside" doc:"Pictures and reports on this page that lie outside the person's work." example:"0"`
 	Total   int          `json:"total" doc:"Documents in all; counted up to 1,000." example:"36"`
-	More    bool         `json:"more" doc:"There are at least total."`
+	More    bool         `json:"more" doc:"There are more than total."`
 	Facets  []Facet      `json:"facets" nullable:"false" doc:"On the first page, when asked for, for people whose work covers every place."`
 	Counted int          `json:"counted,omitempty" doc:"Documents in the facets, if not all."`
 	Next    string       `json:"next,omitempty" doc:"Cursor of the next page; absent on the last."`
@@ -182,11 +182,16 @@ type WordsFound struct {
 
 // Lag says how far an answer may lack what is newest.
 type Lag struct {
-	Degraded bool  `json:"degraded" doc:"The index has not taken everything in: what is newest may be missing."`
-	Behind   int64 `json:"behind" doc:"Changes it had not taken in." example:"0"`
+	Degraded bool   `json:"degraded" doc:"The index did not answer, or not all of it, or has not taken everything in: see the other fields for what may be missing."`
+	Behind   int64  `json:"behind" doc:"Changes it had not taken in; -1 when nobody knows how many." example:"0"`
+	Partial  bool   `json:"partial,omitempty" doc:"Part of the index did not answer: results may be missing."`
+	Record   bool   `json:"record,omitempty" doc:"The index did not answer; the record itself was read instead, newest first, for a bounded time. Total is of this page then."`
+	LookedTo string `json:"looked_to,omitempty" doc:"From the record: back to when it was read for this page; absent when all of it was." example:"2024-05-01T04:00:00Z"`
 }
 
-func lag(behind int64) Lag { return Lag{behind > 0, behind} }
+func lag(v desk.IndexView) Lag {
+	return Lag{Degraded: v.Behind != 0 || v.Partial || v.Record, Behind: max(v.Behind, -1), Partial: v.Partial, Record: v.Record, LookedTo: v.To.Machine}
+}
 
 // PhotosFound is what a search by photo finds.
 type PhotosFound struct {
@@ -203,7 +208,7 @@ type PhotosFound struct {
 
 func photosFound(v desk.PhotoSearchView, more bool, radius int) PhotosFound {
 	return PhotosFound{Matchable: !v.Flat, Groups: append(groups(v.Groups, false), groups(v.ApartGroups, true)...), Reports: append(reportLines(v.Reports, false), reportLines(v.ApartReports, true)...),
-		Outside: v.Outside, More: more, Radius: radius, Lag: lag(v.Behind)}
+		Outside: v.Outside, More: more, Radius: radius, Lag: lag(v.Index)}
 }
 
 type wordsInput struct {
@@ -253,7 +258,7 @@ func (s *Server) searchOperations() []operation {
 					return nil, e
 				}
 				out := WordsFound{Query: v.Query, Means: v.Means, Groups: groups(v.Groups, false), Reports: reportLines(v.Reports, false), Outside: v.Outside, Total: v.Total, More: v.More, Facets: []Facet{},
-					Counted: v.Counted, Next: next.String(), Lag: lag(v.Behind)}
+					Counted: v.Counted, Next: next.String(), Lag: lag(v.Index)}
 				for _, f := range v.Facets {
 					of := Facet{Name: f.Name, Counts: []Count{}}
 					for _, l := range f.Lines {

@@ -112,7 +112,8 @@ type healthView struct {
 	Waiting   []waitingLine
 	Dead      []deadLine
 	Workers   []workerLine
-	Lag       int64
+	Index     IndexView
+	Engine    pipeline.IndexState
 	Unchecked int64
 	Oldest    locale.Moment // of the unchecked leads
 	Steps     []setupStep   // while there is no source
@@ -189,8 +190,11 @@ func (s *Server) work(p *Page, v *healthView) error {
 	if v.Comparing, err = s.comparing(p); err != nil {
 		return err
 	}
-	v.Lag, err = s.Pipeline.Lag(p.Context())
-	return err
+	if v.Engine, err = s.Pipeline.IndexState(p.Context()); err != nil {
+		return err
+	}
+	v.Index = p.indexView(v.Engine)
+	return nil
 }
 
 // setup is what stands between a new installation and its first real source.

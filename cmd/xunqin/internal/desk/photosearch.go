@@ -3,11 +3,13 @@ package desk
 import (
 	"cmp"
 	"errors"
+	"net/http"
 	"slices"
 
 	"xunqin/pipeline"
 	"xunqin/pipeline/photo"
 	"xunqin/pipeline/record"
+	"xunqin/search"
 )
 
 func (s *Server) photoSearchRoutes() []Route {
@@ -29,7 +31,7 @@ type PhotoSearchView struct {
 	// What is no copy: another shot of the scene, another photo in the same frame.
 	ApartGroups  []GroupView
 	ApartReports []ReportLine
-	Behind       int64
+	Index        IndexView
 	Health       crawlHealth
 }
 
@@ -40,7 +42,15 @@ func (s *Server) photoSearchForm() PhotoSearchView {
 	return PhotoSearchView{Errors: Errors{}, MB: s.Policy.Limits.Upload >> 20}
 }
 
-func (s *Server) photoSearch(p *Page) error { return p.Render("photosearch", s.photoSearchForm()) }
+func (s *Server) photoSearch(p *Page) error {
+	v := s.photoSearchForm()
+	state, err := s.Pipeline.IndexState(p.Context())
+	if err != nil {
+		return err
+	}
+	v.Index = p.indexOfPhotos(state)
+	return p.Render("photosearch", v)
+}
 
 // searchPhoto answers with the results themselves. The picture lives in this request's memory and is gone with it: it is not
 // stored, not logged, and nothing that was found can be found again without it.
@@ -74,6 +84,15 @@ func (s *Server) searchPhoto(p *Page) error {
 		v.Errors["photo"] = p.photoReason(refused.Reason)
 		return p.Again("photosearch", v)
 	}
+	if errors.Is(err, search.ErrUnavailable) {
+		state, err := s.Pipeline.IndexState(p.Context())
+		if err != nil {
+			return err
+		}
+		v.Index = p.indexOfPhotos(state)
+		v.Index.NoPhotos, v.Index.Forgotten = true, true
+		return p.render(http.StatusServiceUnavailable, "photosearch", v)
+	}
 	if err != nil {
 		return err
 	}
@@ -88,7 +107,7 @@ func (s *Server) searchPhoto(p *Page) error {
 
 // shownFound fills in what of a search's answer the person may see.
 func (s *Server) shownFound(p *Page, found pipeline.PhotoAnswer, v *PhotoSearchView) (err error) {
-	v.Done, v.Flat, v.Behind = true, !found.Matchable, found.Behind
+	v.Done, v.Flat, v.Index = true, !found.Matchable, p.indexBehind(found.Behind, found.UpTo)
 	if v.Groups, v.Outside, err = s.groups(p, found.Groups); err != nil {
 		return err
 	}

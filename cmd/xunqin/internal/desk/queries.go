@@ -2,6 +2,7 @@ package desk
 
 import (
 	"database/sql"
+	"errors"
 	"fmt"
 	"net/mail"
 	"net/netip"
@@ -127,7 +128,8 @@ type queryCount struct {
 	Total, Month   int
 	More, MonthTop bool // there are at least so many
 	Means          string
-	Busy, Silent   int // what it is too busy or too silent by, 0 when it is not
+	Busy, Silent   int  // what it is too busy or too silent by, 0 when it is not
+	Unknown        bool // the index does not answer, so that nothing could be counted
 }
 
 type queryView struct {
@@ -153,26 +155,30 @@ const mostMatches = 2000
 
 // count says what a query accepts among posts and notices, which alone are alerted of.
 func (s *Server) count(p *Page, q search.Query) (*queryCount, error) {
-	if err := s.Pipeline.Follow(p.Context()); err != nil {
-		return nil, err
-	}
+	c := queryCount{Means: search.Explain(q, p.Lang, pipeline.Divisions{})}
 	since := func(days int) (int, error) {
 		all := search.And{q, search.Not{Query: search.Kind(search.KindReport)}}
 		if days > 0 {
 			all = append(all, search.Posted{From: s.Now().AddDate(0, 0, -days)})
 		}
-		found, err := s.Pipeline.Index.Find(p.Context(), all, search.Page{Limit: 1, Count: mostMatches})
-		return found.Total, err
+		return s.Pipeline.CountWords(p.Context(), all, mostMatches)
 	}
-	c := queryCount{Means: search.Explain(q, p.Lang, pipeline.Divisions{})}
-	var err error
-	if c.Total, err = since(0); err != nil {
+	var quarter int
+	err := s.Pipeline.Follow(p.Context())
+	for _, count := range []struct {
+		to   *int
+		days int
+	}{{&c.Total, 0}, {&c.Month, monthDays}, {&quarter, silentDays}} {
+		if err == nil {
+			*count.to, err = since(count.days)
+		}
+	}
+	if errors.Is(err, search.ErrUnavailable) {
+		return &queryCount{Means: c.Means, Unknown: true}, nil
+	}
+	if err != nil {
 		return nil, err
 	}
-	if c.Month, err = since(monthDays); err != nil {
-		return nil, err
-	}
-	quarter, err := since(silentDays)
 	c.More, c.MonthTop = c.Total >= mostMatches, c.Month >= mostMatches
 	if c.Month > busyADay*monthDays {
 		c.Busy = busyADay
@@ -180,7 +186,7 @@ func (s *Server) count(p *Page, q search.Query) (*queryCount, error) {
 	if quarter == 0 {
 		c.Silent = silentDays
 	}
-	return &c, err
+	return &c, nil
 }
 
 // check reads and checks the form. The query is nil when the page must be shown again: something is wrong, or only the count was

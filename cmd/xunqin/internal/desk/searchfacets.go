@@ -31,7 +31,7 @@ const mostChoices = 12
 // facets counts what a query finds, and links each count to the query that is narrowed by it. A division is offered at the
 // level below the one that is asked for, and none is finer than a county.
 func (s *Server) facets(p *Page, text string, q search.Query) (list []facetView, counted search.Facets, err error) {
-	counted, err = s.Pipeline.Index.Facets(p.Context(), q, search.Facet{Below: below(q), Most: mostChoices})
+	counted, err = s.Pipeline.Facets(p.Context(), q, search.Facet{Below: below(q), Most: mostChoices})
 	if err != nil {
 		return nil, counted, err
 	}

@@ -277,14 +277,12 @@ func (s *Server) robots(p *Page) error { return p.plain(http.StatusOK, "User-age
 // healthz says that the process answers.
 func (s *Server) healthz(p *Page) error { return p.plain(http.StatusOK, "ok\n") }
 
-// readyz says whether the record and the index answer, and no more: it is open to everybody.
+// readyz says whether the record answers, and no more: it is open to everybody. Without the index the desk still answers, see
+// the health page for that.
 func (s *Server) readyz(p *Page) error {
 	ctx, cancel := context.WithTimeout(p.Context(), 5*time.Second)
 	defer cancel()
 	_, err := s.Records.LastChange(ctx, nil)
-	if err == nil {
-		_, err = s.Pipeline.Index.Info(ctx)
-	}
 	if err != nil {
 		s.Log.WarnContext(ctx, "not ready", "error", err)
 		return p.plain(http.StatusServiceUnavailable, "not ready\n")

@@ -22,14 +22,15 @@ type WordSearchView struct {
 	Wrong   *QueryError
 	Done    bool
 	Means   string // the query in words
+	NoCount bool   // nothing could be counted, so there are no facets
 	Facets  []facetView
 	Counted int // documents in the facets, if not all; else 0
 	Groups  []GroupView
 	Reports []ReportLine
 	Outside int
 	Total   int
-	More    bool // there are at least Total
-	Behind  int64
+	More    bool // there are more than Total
+	Index   IndexView
 	Next    string
 	next    search.Key
 	Paged   bool // this is not the first page
@@ -105,11 +106,13 @@ func (s *Server) findWords(p *Page, query string, page search.Page, counts bool)
 	if err != nil {
 		return v, err
 	}
-	v.Done, v.Total, v.More, v.Behind, v.Paged, v.next = true, found.Total, found.Total >= pipeline.MostCounted, found.Behind, !page.After.IsZero(), found.Next
+	v.Done, v.Total, v.More, v.Paged, v.next = true, found.Total, found.More, !page.After.IsZero(), found.Next
+	v.Index = p.indexOfWords(found)
 	v.Means = search.Explain(q, p.Lang, pipeline.Divisions{})
-	if counts && !v.Paged && found.Total > 1 && everywhere(p.User) {
+	if counts && !v.Paged && found.Total > 1 && everywhere(p.User) && found.Record == nil {
 		var counted search.Facets
-		if v.Facets, counted, err = s.facets(p, query, q); err != nil {
+		v.Facets, counted, err = s.facets(p, query, q)
+		if v.NoCount = errors.Is(err, search.ErrUnavailable); err != nil && !v.NoCount {
 			return v, err
 		}
 		if counted.More {
