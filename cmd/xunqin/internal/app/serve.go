@@ -290,7 +290,8 @@ func (a *App) Doctor(ctx context.Context) ([]Finding, error) {
 	keys := a.Keys.Check(ctx)
 	index, indexErr := a.Index.Info(ctx)
 	if indexErr != nil {
-		index.Engine = indexErr.Error()
+		a.Log.Warn("the index does not answer", "err", indexErr)
+		index.Engine = a.Options.Index
 	}
 	list := []Finding{
 		{Check: "contact", OK: a.Options.Contact != "", Detail: a.Options.Contact},

@@ -32,10 +32,19 @@ type found struct {
 	Facets    *facetCounts  `json:"facets,omitempty"`    // when asked for
 	Matchable *bool         `json:"matchable,omitempty"` // of a photo: false when it is too flat or small to be compared
 	Total     int           `json:"total"`
+	More      bool          `json:"more,omitempty"` // there are more than total
 	Pictures  []foundGroup  `json:"pictures"`
 	Reports   []foundReport `json:"reports"`
 	Next      string        `json:"next,omitempty"`
-	Behind    int64         `json:"behind"` // changes the index had not taken in
+	Behind    int64         `json:"behind"`            // changes the index had not taken in; -1 when nobody knows
+	Partial   bool          `json:"partial,omitempty"` // part of the index did not answer
+	Record    *fromRecord   `json:"record,omitempty"`  // the index did not answer, and the record was read instead
+}
+
+// fromRecord says how an answer came about that is not the index's.
+type fromRecord struct {
+	Down *time.Time `json:"down,omitempty"` // since when the index does not answer; none: it does, but not this query
+	To   *time.Time `json:"to,omitempty"`   // the record was read back to then; none: all of it
 }
 
 // facetCounts are the counts of what is found, or of the newest of it if there is more.
@@ -52,7 +61,7 @@ type facetCount struct {
 }
 
 func (c *searchCmd) facets(ctx context.Context, a *app.App, q search.Query, lang string) (*facetCounts, error) {
-	counted, err := a.Pipeline.Index.Facets(ctx, q, search.Facet{})
+	counted, err := a.Pipeline.Facets(ctx, q, search.Facet{})
 	if err != nil {
 		return nil, err
 	}
@@ -124,7 +133,17 @@ func (c *searchCmd) run(ctx context.Context, e *Env, a *app.App) error {
 		}
 		groups, reports, out.Behind, out.Total, out.Query = ans.Groups, ans.Reports, ans.Behind, ans.Total, q.String()
 		out.Next, out.Means = ans.Next.String(), search.Explain(q, e.Lang, pipeline.Divisions{})
-		if c.Facets {
+		out.More, out.Partial = ans.More, ans.Partial
+		if r := ans.Record; r != nil {
+			out.Record = &fromRecord{}
+			if !r.Down.IsZero() {
+				out.Record.Down = &r.Down
+			}
+			if !r.To.IsZero() {
+				out.Record.To = &r.To
+			}
+		}
+		if c.Facets && ans.Record == nil {
 			if out.Facets, err = c.facets(ctx, a, q, e.Lang); err != nil {
 				return err
 			}
@@ -146,6 +165,16 @@ func (c *searchCmd) run(ctx context.Context, e *Env, a *app.App) error {
 	return e.print(out, func(w io.Writer) {
 		if out.Means != "" {
 			fmt.Fprintln(w, e.T("words.means", "query", out.Means))
+		}
+		switch r := out.Record; {
+		case r != nil && r.To == nil:
+			fmt.Fprintln(w, e.T("cli.recordall"))
+		case r != nil:
+			fmt.Fprintln(w, e.T("cli.recordto", "to", r.To.Format(time.RFC3339)))
+		case out.Partial:
+			fmt.Fprintln(w, e.T("cli.partial"))
+		case out.Behind != 0:
+			fmt.Fprintln(w, e.T("cli.behind"))
 		}
 		if out.Facets != nil {
 			for _, by := range slices.Sorted(maps.Keys(out.Facets.Counts)) {
