@@ -25,6 +25,8 @@ const (
 	FieldUnknown   Code = "field-unknown"   // name as typed
 	ValueMissing   Code = "value-missing"   // field
 	ValueUnknown   Code = "value-unknown"   // field, value as typed
+	ValueGlued     Code = "value-glued"     // field, value and what follows it without a space; Offset is where one belongs
+	Unprintable    Code = "unprintable"     // the character's number
 	DateBad        Code = "date-bad"        // date as typed
 	DateReversed   Code = "date-reversed"   // first and last date as typed
 	AgeBad         Code = "age-bad"         // age as typed
@@ -51,13 +53,20 @@ func (e *ParseError) Message(lang string) string {
 	if chinese(lang) {
 		i = 1
 	}
-	args := slices.Clone(e.Args)
+	args, meant := slices.Clone(e.Args), ""
 	switch e.Code {
 	case FieldUnknown:
+		meant = nearest(args[0], fields)
+		if s, ok := synonyms[fold(args[0])]; ok {
+			meant = fieldName(s, i)
+		}
 		args = append(args, known(fields, i))
+	case ValueGlued:
+		args[0] = fieldName(args[0], i)
 	case ValueMissing:
 		args[0] = fieldName(args[0], i)
 	case ValueUnknown:
+		meant = nearest(args[1], values[args[0]])
 		args = append(args, known(values[args[0]], i))
 		args[0] = fieldName(args[0], i)
 	}
@@ -65,7 +74,60 @@ func (e *ParseError) Message(lang string) string {
 	for n, a := range args {
 		pairs = append(pairs, fmt.Sprintf("{%d}", n), a)
 	}
-	return strings.NewReplacer(pairs...).Replace(text[i])
+	said := strings.NewReplacer(pairs...).Replace(text[i])
+	if meant != "" {
+		said += strings.ReplaceAll([]string{" Did you mean “{0}”?", "您是要写“{0}”吗？"}[i], "{0}", meant)
+	}
+	return said
+}
+
+// synonyms are other words for fields that people try first.
+var synonyms = map[string]string{
+	"location": "place", "city": "place", "province": "place", "地区": "place", "地址": "place", "位置": "place",
+	"time": "date", "when": "date", "时间": "date", "gender": "sex", "type": "kind", "site": "source", "网站": "source",
+	"birthday": "born", "生日": "born", "distance": "near", "岁": "age", "岁数": "age",
+}
+
+// nearest is the name that s was probably meant to be: it differs by one character, or by two in a long word; "" where none does.
+func nearest[V any](s string, names map[string]V) (best string) {
+	typed := []rune(fold(s))
+	least := 2
+	if len(typed) > 5 {
+		least = 3
+	}
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		n := []rune(name)
+		if d := edits(typed, n); d < least && d < len(n) {
+			best, least = name, d
+		}
+	}
+	return best
+}
+
+// edits counts the characters that are wrong, missing, too many or exchanged with the next.
+func edits(a, b []rune) int {
+	if len(a) > 50 {
+		return len(a)
+	}
+	rows := make([][]int, len(a)+1)
+	for i := range rows {
+		rows[i] = make([]int, len(b)+1)
+		for j := range rows[i] {
+			if i == 0 || j == 0 {
+				rows[i][j] = i + j
+				continue
+			}
+			change := 1
+			if a[i-1] == b[j-1] {
+				change = 0
+			}
+			rows[i][j] = min(rows[i-1][j]+1, rows[i][j-1]+1, rows[i-1][j-1]+change)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				rows[i][j] = min(rows[i][j], rows[i-2][j-2]+1)
+			}
+		}
+	}
+	return rows[len(a)][len(b)]
 }
 
 var messages = map[Code][2]string{
@@ -82,6 +144,8 @@ var messages = map[Code][2]string{
 	FieldUnknown:   {"“{0}” is not a field. Fields are: {1}. To look for the words, put them in quotation marks.", "没有“{0}”这个字段。可用的字段：{1}。若要查找文字本身，请加引号。"},
 	ValueMissing:   {"After “{0}:” a value is missing.", "“{0}：”后面缺少内容。"},
 	ValueUnknown:   {"“{0}:” cannot be “{1}”. It can be: {2}.", "“{0}：”不能是“{1}”。可以是：{2}。"},
+	ValueGlued:     {"Is it “{0}:{1}”? Then put a space before “{2}”.", "是“{0}：{1}”吗？请在“{2}”前面加一个空格。"},
+	Unprintable:    {"Here is a character that cannot be seen ({0}). Delete it.", "这里有一个看不见的控制字符（{0}），请删去。"},
 	DateBad:        {"“{0}” is not a date. Write 2011, 2011-01, 2011-01-25 or 2011-01-25..2011-02-10; either end may be left out.", "“{0}”不是日期。可写 2011、2011-01、2011-01-25 或 2011-01-25..2011-02-10，起止可省略其一。"},
 	AgeBad:         {"“{0}” is not an age. Write 3, 3..6, 3.. or ..6 for years lived, 6m or 6m..18m for months; 149 years are the limit.", "“{0}”不是年龄。周岁可写 3、3..6、3.. 或 ..6，月龄可写 6个月 或 6..18个月，最大 149 岁。"},
 	AgeReversed:    {"The lowest age, {0}, is above the highest, {1}.", "最小年龄 {0} 大于最大年龄 {1}。"},

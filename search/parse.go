@@ -1,6 +1,7 @@
 package search
 
 import (
+	"fmt"
 	"regexp"
 	"slices"
 	"strconv"
@@ -22,7 +23,8 @@ import (
 //
 // 或 needs no space around it, being an operator in 泉州或晋江, except in the words 或许,
 // 或缺, 或然 and 或多或少 and where nothing is before it. A Chinese field name, or any
-// field name behind a Chinese word, needs no space before it: 男孩地点:泉州.
+// field name behind a Chinese word, needs no space before it: 男孩地点:泉州, 地点:泉州年龄:3.
+// A Chinese value that is one of a few needs none before a digit: 性别:女3岁.
 //
 // Words of nothing but punctuation are left out. An empty query accepts everything.
 //
@@ -103,6 +105,11 @@ func Parse(s string, d Divisions) (q Query, err error) {
 	}()
 	if len(p.src) > MaxRunes {
 		p.fail(MaxRunes, TooLong, strconv.Itoa(MaxRunes))
+	}
+	for i, r := range p.src {
+		if unicode.IsControl(r) && !blankRune(r) {
+			p.fail(i, Unprintable, fmt.Sprintf("U+%04X", r))
+		}
 	}
 	q = p.or(0)
 	if p.pos < len(p.src) {
@@ -306,8 +313,9 @@ func (p *parser) value(name string, start int) Query {
 	p.skip()
 	from := p.pos
 	var v string
+	quoted := p.at(from) == '"'
 	switch c := p.at(from); {
-	case c == '"':
+	case quoted:
 		v = p.quoted()
 	case name == "date", name == "born", name == "posted", name == "age":
 		for p.rangeRune(name, p.pos) {
@@ -315,10 +323,10 @@ func (p *parser) value(name string, start int) Query {
 		}
 		v = string(p.src[from:p.pos])
 		if v == "" && c != 0 && c != '(' && c != ')' {
-			v = string(p.src[from:p.wordEnd(from)])
+			v = string(p.src[from:p.valueEnd(from)])
 		}
 	case c != 0 && c != '(' && c != ')':
-		p.pos = p.wordEnd(from)
+		p.pos = p.valueEnd(from)
 		v = string(p.src[from:p.pos])
 	}
 	if !says(v) {
@@ -351,8 +359,37 @@ func (p *parser) value(name string, start int) Query {
 	case name == "status":
 		return Status(v)
 	}
+	if runes := []rune(v); !quoted {
+		for n := len(runes) - 1; n > 0; n-- { // 女3岁
+			q, ok := values[name][fold(string(runes[:n]))]
+			if !ok || !isDense(runes[n-1]) {
+				continue
+			}
+			if !unicode.IsDigit(runes[n]) {
+				p.fail(from+n, ValueGlued, name, string(runes[:n]), string(runes[n:]))
+			}
+			p.pos = from + n
+			return q
+		}
+	}
 	p.fail(from, ValueUnknown, name, v)
 	return nil
+}
+
+// valueEnd is where a value that begins at start ends: with the word, or before a field that needs no space.
+func (p *parser) valueEnd(start int) int {
+	end := p.wordEnd(start)
+	for colon := start + 2; colon < end; colon++ {
+		if p.at(colon) != ':' || p.has(colon+1, "//") {
+			continue
+		}
+		for at := max(start+1, colon-6); at < colon-1; at++ {
+			if _, ok := fields[fold(string(p.src[at:colon]))]; ok && (isDense(p.src[at]) || isDense(p.src[at-1])) {
+				return at
+			}
+		}
+	}
+	return end
 }
 
 // lookup is the codes of what a name stands for.

@@ -58,6 +58,13 @@ func TestParse(t *testing.T) {
 		{"地点：泉州", Within{"泉州", []string{"350500"}}},
 		{"地点： 泉州", Within{"泉州", []string{"350500"}}},
 		{"男孩地点:泉州", And{Text("男孩"), Within{"泉州", []string{"350500"}}}},
+		{"地点:泉州性别:女", And{Within{"泉州", []string{"350500"}}, Sex("f")}},
+		{"性别：女3岁", And{Sex("f"), Text("3岁")}},
+		{"性别:女３岁 红衣", And{Sex("f"), Text("３岁"), Text("红衣")}},
+		{"有:照片2张", And{HasPhoto{}, Text("2张")}},
+		{"来源:微博类型:公告", And{Source("微博"), Kind(KindNotice)}},
+		{"source:http://a.example/x:1", Source("http://a.example/x:1")},
+		{"地点:\"泉州性别:女\"", Place("泉州性别:女")},
 		{"男孩place:泉州", And{Text("男孩"), Within{"泉州", []string{"350500"}}}},
 		{`PLACE:"福建 泉州"`, Place("福建 泉州")},
 		{"source:weibo 来源:“街拍 组”", And{Source("weibo"), Source("街拍 组")}},
@@ -149,6 +156,15 @@ func TestParseErrorsNameTheCharacterInBothLanguages(t *testing.T) {
 		{"？！", 0, NothingToFind, "letter"},
 		{"男孩 颜色:红", 3, FieldUnknown, "age, born, date, has, kind, near, place, posted, sex, source, status"},
 		{"远:泉州", 0, FieldUnknown, "远"},
+		{"a plcae:泉州", 2, FieldUnknown, "Did you mean “place”?"},
+		{"姓别:男", 0, FieldUnknown, "Did you mean “性别”?"},
+		{"时间:2011", 0, FieldUnknown, "Did you mean “date”?"},
+		{"sex:gril", 4, ValueUnknown, "Did you mean “girl”?"},
+		{"性别:女孩子", 5, ValueGlued, "Is it “sex:女孩”? Then put a space before “子”."},
+		{"类型:登记女孩", 5, ValueGlued, "“女孩”"},
+		{`性别:"女3岁"`, 3, ValueUnknown, "女3岁"},
+		{"男\x07孩", 1, Unprintable, "U+0007"},
+		{"a\u0085b \x7f", 4, Unprintable, "U+007F"},
 		{"near:泉洲,50km", 5, PlaceUnknown, "泉洲"},
 		{"near:,50km", 5, PlaceUnknown, ""},
 		{"near:泉州,0km", 5, DistanceBad, "1 to 500"},
@@ -229,7 +245,7 @@ func FuzzParse(f *testing.F) {
 	for _, s := range []string{
 		`男孩 -"左脸 胎记" (泉州 或 晋江)`, "地点：泉州日期:2011-01-25..", "a or -(b --c)", "有:照片 类型:登记", "他或许在或多或少",
 		"kind:post status:“open”", "10:30 http://a/b", "--－（x）", "date:2011年1月至2012年", "\u200b-\x00\"\xff\"", "or or or", "source:\"a\u034fb\"",
-		"附近：“Quanzhou City，50公里”年龄:6..18个月", "born:2006..2008 sex:男 place:朝阳", "age:3-6岁 near:350500", "near:\"a\u2033,3\"",
+		"附近：“Quanzhou City，50公里”年龄:6..18个月", "born:2006..2008 sex:男 place:朝阳", "age:3-6岁 near:350500", "地点:泉州性别:女3岁来源:a类型:公告", "性别:女孩子", "near:\"a\u2033,3\"",
 	} {
 		f.Add(s)
 	}

@@ -18,7 +18,11 @@ import (
 // it is.
 func (e *Env) explain(err error) string {
 	if bad, ok := errors.AsType[*search.ParseError](err); ok {
-		return e.T("words.at", "n", bad.Offset+1) + " " + bad.Message(e.Lang)
+		said := e.T("words.at", "n", bad.Offset+1) + " " + bad.Message(e.Lang)
+		if of, ok := errors.AsType[badQuery](err); ok {
+			said += "\n" + marked(of.query, bad.Offset)
+		}
+		return said
 	}
 	if m, ok := errors.AsType[interface {
 		error

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"xunqin/cmd/xunqin/internal/app"
 	"xunqin/pipeline"
@@ -75,6 +76,39 @@ func (c *searchCmd) facets(ctx context.Context, a *app.App, q search.Query, lang
 	return out, nil
 }
 
+// badQuery is a query that cannot be read.
+type badQuery struct {
+	error
+	query string
+}
+
+func (b badQuery) Unwrap() error { return b.error }
+
+// marked shows a query, or what of it is around a character, with that character between arrows.
+func marked(query string, at int) string {
+	const around = 60
+	runes := []rune(strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, query))
+	at = min(at, len(runes))
+	from, to := max(0, at-around), min(len(runes), at+around)
+	before, after := string(runes[from:at]), ""
+	this := " "
+	if at < len(runes) {
+		this, after = string(runes[at]), string(runes[at+1:max(to, at+1)])
+	}
+	if from > 0 {
+		before = "…" + before
+	}
+	if to < len(runes) {
+		after += "…"
+	}
+	return before + "→" + this + "←" + after
+}
+
 type foundGroup struct {
 	Picture string      `json:"picture,omitempty"`
 	Kind    string      `json:"kind,omitempty"`
@@ -119,9 +153,10 @@ func (c *searchCmd) run(ctx context.Context, e *Env, a *app.App) error {
 		groups, reports, out.Behind, out.Matchable = ans.Groups, ans.Reports, ans.Behind, &ans.Matchable
 		out.Total = len(groups) + len(reports)
 	} else {
-		q, err := search.Parse(strings.Join(c.Words, " "), pipeline.Divisions{})
+		query := strings.Join(c.Words, " ")
+		q, err := search.Parse(query, pipeline.Divisions{})
 		if err != nil {
-			return usageError{err}
+			return usageError{badQuery{err, query}}
 		}
 		after, err := search.ParseKey(c.After)
 		if err != nil {

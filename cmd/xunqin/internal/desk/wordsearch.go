@@ -4,6 +4,8 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"strings"
+	"unicode"
 
 	"xunqin/pipeline"
 	"xunqin/search"
@@ -39,10 +41,13 @@ type WordSearchView struct {
 
 // QueryError shows a query that cannot be read, with the place marked.
 type QueryError struct {
-	Before, At, After string
-	Character         int // from 1
+	Before, At, After string // what is around the place
+	Character         int    // from 1; 0 where none of it can be read
 	Message           string
 }
+
+// aroundMark is how many characters of a long query are shown on either side of the marked one.
+const aroundMark = 60
 
 // parseQuery reads a query as a person wrote it; the error is for the page.
 func (p *Page) parseQuery(text string) (search.Query, *QueryError) {
@@ -53,11 +58,36 @@ func (p *Page) parseQuery(text string) (search.Query, *QueryError) {
 	}
 	runes := []rune(text)
 	at := min(bad.Offset, len(runes))
-	v := &QueryError{Before: string(runes[:at]), Character: at + 1, Message: bad.Message(p.Lang)}
+	v := &QueryError{Character: at + 1, Message: bad.Message(p.Lang)}
+	from, to := max(0, at-aroundMark), min(len(runes), at+1+aroundMark)
+	v.Before = visible(runes[from:at])
+	if from > 0 {
+		v.Before = "…" + v.Before
+	}
 	if at < len(runes) {
-		v.At, v.After = string(runes[at]), string(runes[at+1:])
+		v.At, v.After = strings.ReplaceAll(visible(runes[at:at+1]), " ", "␣"), visible(runes[at+1:to])
+	}
+	if to < len(runes) {
+		v.After += "…"
 	}
 	return nil, v
+}
+
+// visible writes characters that nobody would see as the pictures that Unicode has of them.
+func visible(runes []rune) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r < 0x20:
+			return 0x2400 + r
+		case r == 0x7f:
+			return 0x2421
+		case unicode.IsControl(r):
+			return 0x2426
+		case unicode.IsSpace(r) && r != ' ':
+			return '␣'
+		}
+		return r
+	}, string(runes))
 }
 
 func (s *Server) wordSearch(p *Page) error {
@@ -65,10 +95,14 @@ func (s *Server) wordSearch(p *Page) error {
 		Query string `form:"q" max:"2000"`
 		After string `form:"after" max:"100"`
 	}
-	if _, err := p.Read(&form); err != nil {
+	unread, err := p.Read(&form)
+	if err != nil {
 		return err
 	}
 	if form.Query == "" {
+		if unread["q"] != "" {
+			return p.Again("wordsearch", WordSearchView{Wrong: &QueryError{Message: unread["q"]}})
+		}
 		return p.Render("wordsearch", WordSearchView{})
 	}
 	after, err := search.ParseKey(form.After)
