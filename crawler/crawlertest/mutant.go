@@ -217,10 +217,10 @@ func (s Suite) rebuilt(t *testing.T) {
 	}))
 	d := NewDoor(t, site)
 	src := s.source(site)
-	read := func() (posts map[string]bool, stats crawler.Stats, cursor json.RawMessage, err error) {
+	read := func() (posts map[string]bool, warnings []string, cursor json.RawMessage, err error) {
 		posts, cursor = map[string]bool{}, src.Cursor
-		stats, err = d.Run(t.Context(), s.Reader, src, func(_ context.Context, p crawler.Page) error {
-			cursor = p.Cursor
+		_, err = d.Run(t.Context(), s.Reader, src, func(_ context.Context, p crawler.Page) error {
+			cursor, warnings = p.Cursor, p.Warnings // the run's own account leaves out a page that was not taken
 			for _, post := range p.Posts {
 				checkPost(t, post)
 				posts[post.NativeID] = true
@@ -230,7 +230,7 @@ func (s Suite) rebuilt(t *testing.T) {
 		if errors.Is(err, enough) {
 			err = nil
 		}
-		return posts, stats, cursor, err
+		return posts, warnings, cursor, err
 	}
 	want, _, _, err := read()
 	if err != nil || len(want) == 0 {
@@ -238,7 +238,7 @@ func (s Suite) rebuilt(t *testing.T) {
 	}
 	for _, m := range s.Mutants(t, first.Body.String()) {
 		mutant, src.Cursor = &m, nil
-		got, stats, cursor, err := read()
+		got, warnings, cursor, err := read()
 		refusal, refused := errors.AsType[*crawler.Refusal](err)
 		switch {
 		case err != nil && !refused:
@@ -247,7 +247,7 @@ func (s Suite) rebuilt(t *testing.T) {
 			t.Errorf("%s: a refusal without a name", m.What)
 		case refused && len(cursor) > 0:
 			t.Errorf("%s: refused, and the cursor moved to %s", m.What, cursor)
-		case !refused && len(got) < len(want) && len(stats.Warnings) == 0:
+		case !refused && len(got) < len(want) && len(warnings) == 0:
 			t.Errorf("%s: %d posts of %d, and no word of it", m.What, len(got), len(want))
 		}
 		if len(got) > 0 {

@@ -19,7 +19,9 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -129,14 +131,14 @@ func (Reader) Read(ctx context.Context, f *crawler.Fetcher, src crawler.Source, 
 		}
 		a, err := f.Page(ctx, req)
 		if err != nil {
-			return err
+			return cur.end(err, emit)
 		}
 		if a.NotModified {
 			return nil
 		}
 		doc, err := read(a.Body)
 		if err != nil {
-			return refuse(f, a, err)
+			return cur.end(refuse(f, a, err), emit)
 		}
 		base, err := url.Parse(a.URL)
 		if err != nil {
@@ -145,7 +147,9 @@ func (Reader) Read(ctx context.Context, f *crawler.Fetcher, src crawler.Source, 
 		if top {
 			cur.Validators = a.Validators
 		}
+		met := len(cur.Fresh)
 		p, known := doc.page(&cur, base, c.Kind, zone)
+		p.Warnings = append(p.Warnings, doc.warnings...)
 		if a.Damaged {
 			p.Warnings = append(p.Warnings, "some bytes mean nothing in "+a.Charset)
 		}
@@ -155,7 +159,7 @@ func (Reader) Read(ctx context.Context, f *crawler.Fetcher, src crawler.Source, 
 			limit = maxCatchUp
 		}
 		next := doc.next(base)
-		p.More = next != "" && next != req.URL && !known && len(doc.feed.Items) > 0 && cur.Pages < limit
+		p.More = next != "" && next != req.URL && !known && len(cur.Fresh) > met && cur.Pages < limit
 		if p.More {
 			cur.Next = next
 		} else {
@@ -174,6 +178,30 @@ func (Reader) Read(ctx context.Context, f *crawler.Fetcher, src crawler.Source, 
 			return nil
 		}
 	}
+}
+
+// end decides what becomes of a run whose page was refused. Where an older page
+// is not there, or is no feed, the run has come to its end: it must not keep later
+// ones from the top.
+func (c *cursor) end(err error, emit func(crawler.Page) error) error {
+	ref, ok := errors.AsType[*crawler.Refusal](err)
+	if !ok || c.Next == "" {
+		return err
+	}
+	p := crawler.Page{}
+	switch ref.Name {
+	case crawler.RefusedNotFound, crawler.RefusedGone: // how many sites end
+	case crawler.RefusedNotFeed, crawler.RefusedForbidden, crawler.RefusedStatus, crawler.RefusedRedirects:
+		p.Warnings = []string{fmt.Sprintf("page %d of the feed: %s", c.Pages+1, ref.Error())}
+		p.Capped = true
+	default:
+		return err
+	}
+	c.finish()
+	if p.Cursor, err = json.Marshal(c); err != nil {
+		return fmt.Errorf("feed cursor: %w", err)
+	}
+	return emit(p)
 }
 
 // finish ends a run: what it saw is what the next one knows.
@@ -216,16 +244,82 @@ type document struct {
 	feed *gofeed.Feed
 	json *jsonfeed.Feed // if it is one
 	atom *atom.Feed     // if it is one
+
+	warnings []string // of what had to be mended
 }
 
-func read(body []byte) (d document, err error) {
+// read parses a feed. XML that breaks off, or whose later items are broken, gives
+// the items before that, with a warning; so does what a site's own errors put
+// before a feed.
+func read(body []byte) (document, error) {
+	body = bytes.TrimSpace(body)
+	var warnings []string
+	if at := start(body); at > 0 {
+		warnings = append(warnings, fmt.Sprintf("%d bytes before the feed were skipped", at))
+		body = body[at:]
+	}
+	d, err := parseFeed(body)
+	if err != nil {
+		whole := mended(body)
+		if whole == nil {
+			return document{}, err
+		}
+		again, broken := parseFeed(whole)
+		if broken != nil || len(again.feed.Items) == 0 {
+			return document{}, err
+		}
+		d, warnings = again, append(warnings, fmt.Sprintf("the feed is broken behind its item %d", len(again.feed.Items)))
+	}
+	d.warnings = warnings
+	return d, nil
+}
+
+// start is where a feed begins that something stands before; 0 where it begins at
+// once, or none begins soon.
+func start(body []byte) int {
+	if bytes.HasPrefix(body, []byte("<?xml")) || bytes.HasPrefix(body, []byte("{")) {
+		return 0
+	}
+	at := -1
+	for _, sign := range []string{"<?xml ", "<rss ", "<rss>", "<feed ", "<rdf:RDF "} {
+		if i := bytes.Index(body[:min(len(body), 4096)], []byte(sign)); i >= 0 && (at < 0 || i < at) {
+			at = i
+		}
+	}
+	return max(at, 0)
+}
+
+var rootName = regexp.MustCompile(`<(rss|feed|[A-Za-z]+:RDF|RDF)[\s>]`)
+
+// mended is a broken XML feed up to its last whole item, nil where there is none.
+func mended(body []byte) []byte {
+	root := rootName.FindSubmatch(body[:min(len(body), 8192)])
+	if root == nil {
+		return nil
+	}
+	end := 0
+	for _, tag := range []string{"</item>", "</entry>"} {
+		if i := bytes.LastIndex(body, []byte(tag)); i >= 0 {
+			end = max(end, i+len(tag))
+		}
+	}
+	if end == 0 {
+		return nil
+	}
+	whole := slices.Clone(body[:end])
+	if string(root[1]) == "rss" {
+		whole = append(whole, "</channel>"...)
+	}
+	return append(append(append(whole, "</"...), root[1]...), '>')
+}
+
+func parseFeed(body []byte) (d document, err error) {
 	// gofeed panics on some documents (a JSON Feed whose items hold null).
 	defer func() {
 		if v := recover(); v != nil {
 			d, err = document{}, errors.New("not a feed: its parser gave up")
 		}
 	}()
-	body = bytes.TrimSpace(body)
 	if bytes.HasPrefix(body, []byte("<")) {
 		if err := shallow(body); err != nil {
 			return document{}, err
@@ -296,6 +390,18 @@ func (d document) next(base *url.URL) string {
 			}
 		}
 	}
+	// WordPress pages its feeds and does not say so.
+	if len(refs) == 0 && strings.Contains(strings.ToLower(d.feed.Generator), "wordpress.org") {
+		q := base.Query()
+		n, err := strconv.Atoi(q.Get("paged"))
+		if err != nil {
+			n = 1
+		}
+		q.Set("paged", strconv.Itoa(n+1))
+		u := *base
+		u.RawQuery = q.Encode()
+		refs = append(refs, u.String())
+	}
 	for _, ref := range refs {
 		address, ok := markup.Resolve(base, ref)
 		if !ok {
@@ -312,7 +418,7 @@ func (d document) next(base *url.URL) string {
 // them into cur.Fresh. known reports whether an earlier run has seen one.
 func (d document) page(cur *cursor, base *url.URL, kind string, zone *time.Location) (p crawler.Page, known bool) {
 	seen, fresh := index(cur.Seen), index(cur.Fresh)
-	undated := 0
+	undated, shared := 0, 0
 	for i, it := range d.feed.Items {
 		if it == nil {
 			continue
@@ -323,7 +429,10 @@ func (d document) page(cur *cursor, base *url.URL, kind string, zone *time.Locat
 		if _, ok := seen[mark[0]]; ok {
 			known = true
 		}
-		if fresh[mark[0]] != "" {
+		if was := fresh[mark[0]]; was != "" {
+			if was != mark[1] {
+				shared++
+			}
 			continue // twice on a page, or moved from one to the next while we read
 		}
 		fresh[mark[0]] = mark[1]
@@ -335,6 +444,9 @@ func (d document) page(cur *cursor, base *url.URL, kind string, zone *time.Locat
 			undated++
 		}
 		p.Posts = append(p.Posts, post)
+	}
+	if shared > 0 {
+		p.Warnings = append(p.Warnings, fmt.Sprintf("%d items have the identity of another and are not read", shared))
 	}
 	if undated > 0 {
 		p.Warnings = append(p.Warnings, fmt.Sprintf("%d items with a date that cannot be read", undated))

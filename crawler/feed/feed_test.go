@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -368,6 +370,156 @@ func TestAFeedOutOfOrderDoesNotSaySinceWhenItIsWhole(t *testing.T) {
 		src := source(site, "")
 		if p := shown(t, crawlertest.NewDoor(t, site), feed.Reader{}, &src); !p.Since.IsZero() {
 			t.Errorf("everything since %s: %s", p.Since, rss)
+		}
+	}
+}
+
+func TestEveryKindOfFeedIsRead(t *testing.T) {
+	for name, c := range map[string]struct{ body, id, text string }{
+		"RSS 0.90":   {`<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" xmlns="http://my.netscape.com/rdf/simple/0.9/"><channel><title>t</title></channel><item><title>one</title><link>http://h.example/1</link></item></rdf:RDF>`, "http://h.example/1", "one"},
+		"RSS 0.91":   {`<!DOCTYPE rss PUBLIC "-//Netscape Communications//DTD RSS 0.91//EN" "http://my.netscape.com/publish/formats/rss-0.91.dtd"><rss version="0.91"><channel><title>t</title><item><title>one</title><link>http://h.example/1</link><description>d</description></item></channel></rss>`, "http://h.example/1", "one\nd"},
+		"RSS 1.0":    {`<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" xmlns="http://purl.org/rss/1.0/" xmlns:dc="http://purl.org/dc/elements/1.1/"><channel rdf:about="x"><title>t</title></channel><item rdf:about="http://h.example/1"><title>one</title><link>http://h.example/1</link><dc:date>2026-01-20T14:30:12+08:00</dc:date></item></rdf:RDF>`, "http://h.example/1", "one"},
+		"Atom 0.3":   {`<feed version="0.3" xmlns="http://purl.org/atom/ns#"><title>t</title><entry><title>one</title><link rel="alternate" href="http://h.example/1"/><id>tag:1</id><issued>2026-01-20T14:30:12+08:00</issued><content type="text/html" mode="escaped">&lt;p>x&lt;/p></content></entry></feed>`, "tag:1", "one\nx"},
+		"no version": {`<rss><channel><title>t</title><item><guid>1</guid><title>one</title></item></channel></rss>`, "1", "one"},
+	} {
+		if posts, _ := readOne(t, "application/xml", `<?xml version="1.0"?>`+c.body, ""); len(posts) != 1 || posts[0].NativeID != c.id || posts[0].Text != c.text {
+			t.Errorf("%s: got %+v", name, posts)
+		}
+	}
+}
+
+func TestBrokenFeedsGiveWhatIsWholeAndSaySo(t *testing.T) {
+	const head = `<rss version="2.0"><channel><title>t</title>`
+	item := func(s string) string { return `<item><guid>` + s + `</guid><title>` + s + `</title></item>` }
+	for name, c := range map[string]struct {
+		body    string
+		want    []string
+		warning string
+	}{
+		"ampersands and names":   {head + `<item><guid>1</guid><title>a & b &nbsp;&hellip;</title><link>http://h.example/?a=1&b=2</link></item></channel></rss>`, []string{"1"}, ""},
+		"control characters":     {head + "<item><guid>1</guid><title>a\x0b\x00b</title></item></channel></rss>", []string{"1"}, ""},
+		"unclosed HTML":          {head + `<item><guid>1</guid><description><p>x<br>y</description></item></channel></rss>`, []string{"1"}, ""},
+		"undeclared prefix":      {head + `<item><guid>1</guid><content:encoded>x</content:encoded></item></channel></rss>`, []string{"1"}, ""},
+		"cut":                    {head + item("1") + item("2") + `<item><guid>3</gu`, []string{"1", "2"}, "the feed is broken behind its item 2"},
+		"cut Atom":               {`<feed xmlns="http://www.w3.org/2005/Atom"><title>t</title><entry><id>1</id><title>x</title></entry><entry><id>2`, []string{"1"}, "the feed is broken behind its item 1"},
+		"cut RDF":                {`<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" xmlns="http://purl.org/rss/1.0/"><channel><title>t</title></channel><item><title>one</title><link>http://h.example/1</link></item><item>`, []string{"http://h.example/1"}, "the feed is broken behind its item 1"},
+		"errors of a site":       {"<br />\n<b>Warning</b>: no database<br />\n<?xml version=\"1.0\"?>" + head + item("1") + "</channel></rss>", []string{"1"}, "bytes before the feed were skipped"},
+		"UTF-8 that says GB2312": {`<?xml version="1.0" encoding="gb2312"?>` + head + `<item><guid>1</guid><title>阳光路地铁口</title></item></channel></rss>`, []string{"1"}, ""},
+	} {
+		site := crawlertest.NewSite(t)
+		site.Handle("/feed", crawlertest.Body("application/xml", c.body))
+		src := source(site, "")
+		posts, stats := read(t, crawlertest.NewDoor(t, site), &src)
+		var got []string
+		for _, p := range posts {
+			got = append(got, p.NativeID)
+			if strings.ContainsRune(p.Text, 0xfffd) {
+				t.Errorf("%s: %q", name, p.Text)
+			}
+		}
+		if diff := cmp.Diff(c.want, got); diff != "" || !strings.Contains(strings.Join(stats.Warnings, "\n"), c.warning) || c.warning == "" && len(stats.Warnings) > 0 {
+			t.Errorf("%s: %s %q", name, diff, stats.Warnings)
+		}
+	}
+}
+
+func TestWordPressIsPagedAndEndsWhereAPageIsMissing(t *testing.T) {
+	site := crawlertest.NewSite(t)
+	site.Handle("/feed", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		n, _ := strconv.Atoi(r.URL.Query().Get("paged"))
+		if n > 3 {
+			http.NotFound(w, r)
+			return
+		}
+		fmt.Fprintf(w, `<rss version="2.0"><channel><title>t</title><generator>https://wordpress.org/?v=6.1</generator><item><guid>%d</guid><title>x</title></item></channel></rss>`, max(n, 1))
+	}))
+	d := crawlertest.NewDoor(t, site)
+	src := source(site, `,"backfill":9`)
+	if posts, _ := read(t, d, &src); len(posts) != 3 {
+		t.Errorf("got %+v", posts)
+	}
+	if posts, stats := read(t, d, &src); len(posts) != 0 || stats.Asked != 1 {
+		t.Errorf("again: %+v, %+v", posts, stats)
+	}
+}
+
+func TestOlderPageThatIsRefusedDoesNotKeepRunsFromTheTop(t *testing.T) {
+	site := crawlertest.NewSite(t)
+	b := &blog{35}
+	site.Handle("/feed", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Query().Get("page") != "" {
+			crawlertest.Body("text/html", "<!doctype html><p>no").ServeHTTP(w, r)
+			return
+		}
+		b.ServeHTTP(w, r)
+	}))
+	d := crawlertest.NewDoor(t, site)
+	src := source(site, `,"backfill":9`)
+	posts, stats := read(t, d, &src)
+	if len(posts) != 10 || len(stats.Warnings) != 1 || !strings.HasPrefix(stats.Warnings[0], "page 2 of the feed: not-feed") {
+		t.Errorf("got %d posts, %q", len(posts), stats.Warnings)
+	}
+	b.last = 36
+	if posts, _ := read(t, d, &src); len(posts) != 1 {
+		t.Errorf("then %d posts", len(posts))
+	}
+}
+
+func TestJSONFeedPassesTheSuite(t *testing.T) {
+	crawlertest.Run(t, crawlertest.Suite{
+		Reader: feed.Reader{},
+		Config: func(base string) json.RawMessage { return config(base, `,"backfill":10`) },
+		Path:   "/feed",
+		Site: func(string) (http.Handler, []string) {
+			var want []string
+			for id := 1; id <= 12; id++ {
+				want = append(want, strconv.Itoa(id))
+			}
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				n, _ := strconv.Atoi(r.URL.Query().Get("page"))
+				var items []string
+				for id := 12 - n*4; id > max(8-n*4, 0); id-- {
+					items = append(items, fmt.Sprintf(`{"id":"%d","content_html":"<p>post %d</p>","date_published":"2026-01-20T14:30:12+08:00","image":"https://h.example/%d.jpg","tags":["a"]}`, id, id, id))
+				}
+				next := ""
+				if n < 2 {
+					next = fmt.Sprintf(`"next_url":"/feed?page=%d",`, n+1)
+				}
+				w.Header().Set("Content-Type", "application/feed+json")
+				fmt.Fprintf(w, `{"version":"https://jsonfeed.org/version/1.1","title":"t",%s"items":[%s]}`, next, strings.Join(items, ","))
+			}), want
+		},
+		Empty:   crawlertest.Body("application/feed+json", `{"version":"https://jsonfeed.org/version/1.1","title":"t","items":[]}`),
+		Mutants: crawlertest.JSONMutants,
+	})
+}
+
+// TestExamplesGiveTheirPosts reads the bodies of the wire documents where they lie beside the repository.
+func TestExamplesGiveTheirPosts(t *testing.T) {
+	dir := filepath.Join("..", "..", "..", "shared", "wire", "examples", "feeds")
+	if _, err := os.Stat(dir); err != nil {
+		return // nothing lies there; the same shapes are tested above
+	}
+	for name, want := range map[string]string{
+		"rss_enclosure_media.xml": "https://news.example.org/?p=11 https://news.example.org/u/a.jpg; https://news.example.org/?p=10 https://news.example.org/u/b.jpg",
+		"atom.xml":                "tag:example.org,2026:1 https://blog.example.org/1.jpg https://blog.example.org/1b.jpg",
+		"feed.json":               "https://blog.example.org/1 https://blog.example.org/1c.jpg https://blog.example.org/1.jpg https://blog.example.org/1b.jpg",
+	} {
+		b, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		posts, _ := readOne(t, "", string(b), "")
+		var got []string
+		for _, p := range posts {
+			s := p.NativeID
+			for _, ph := range p.Photos {
+				s += " " + ph.URL
+			}
+			got = append(got, s)
+		}
+		if diff := cmp.Diff(want, strings.Join(got, "; ")); diff != "" || posts[0].At.IsZero() {
+			t.Errorf("%s: %s", name, diff)
 		}
 	}
 }

@@ -79,6 +79,7 @@ func declared(body []byte, contentType string) (string, encoding.Encoding) {
 		switch {
 		case e == nil || strings.HasPrefix(label, "utf-16"): // a page whose bytes are not, see above
 		case label == "utf-8" && !utf:
+		case utf && label != "utf-8" && chinese(body): // it says GBK and sends UTF-8
 		case label == "gbk":
 			return "gb18030", simplifiedchinese.GB18030
 		case label == "replacement":
@@ -90,6 +91,18 @@ func declared(body []byte, contentType string) (string, encoding.Encoding) {
 		return "utf-8", unicode.UTF8
 	}
 	return guess(body)
+}
+
+// chinese reports whether valid UTF-8 holds characters that other charsets
+// yield by accident once in a long while, and not four times.
+func chinese(body []byte) bool {
+	n := 0
+	for i := 0; i < len(body) && n < 4; i++ {
+		if body[i] >= 0xe3 && body[i] <= 0xe9 { // lead byte of U+3000 to U+9FFF
+			n++
+		}
+	}
+	return n == 4
 }
 
 func decode(body []byte, label string, e encoding.Encoding) Decoded {

@@ -49,6 +49,8 @@ func TestCharsetIsFound(t *testing.T) {
 		{"detected gbk", encode(t, gb, simplified), "text/html", simplified, "gb18030"},
 		{"detected big5", encode(t, big5, traditional), "text/html", traditional, "big5"},
 		{"header says utf-8 and is wrong", encode(t, gb, simplified), "text/html; charset=utf-8", simplified, "gb18030"},
+		{"header says gbk and is wrong", []byte(simplified), "text/html; charset=gbk", simplified, "utf-8"},
+		{"prolog says gb2312 and is wrong", []byte(`<?xml version="1.0" encoding="gb2312"?><a>` + simplified), "", `<?xml version="1.0" encoding="UTF-8"?><a>` + simplified, "utf-8"},
 		{"unknown name", []byte(simplified), "text/html; charset=none", simplified, "utf-8"},
 		{"latin", []byte("caf\xe9 na\xefve"), "", "café naïve", "windows-1252"},
 	} {

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -367,5 +369,79 @@ func TestARunSaysSinceWhenItShowsEverything(t *testing.T) {
 	src.Cursor, s.last = nil, 0
 	if run(); !cmp.Equal(since, []time.Time{crawler.Beginning()}) {
 		t.Errorf("an empty timeline is read whole: %v", since)
+	}
+}
+
+// TestExamplesGiveTheirPosts reads the bodies of the wire documents where they lie beside the repository.
+func TestExamplesGiveTheirPosts(t *testing.T) {
+	dir := filepath.Join("..", "..", "..", "shared", "wire", "examples", "mastodon")
+	if _, err := os.Stat(dir); err != nil {
+		return // nothing lies there; the same shapes are tested above
+	}
+	for name, want := range map[string][]int{"timelines_tag_page1.json": {2, 1, 0}, "gotosocial_tag_timeline_captured.json": {1, 1}} {
+		b, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		site := crawlertest.NewSite(t)
+		site.Handle(tagPath, crawlertest.Body("application/json", string(b)))
+		var got []int
+		_, err = crawlertest.NewDoor(t, site).Run(t.Context(), &mastodon.Reader{}, source(site, ""), func(_ context.Context, p crawler.Page) error {
+			for _, post := range p.Posts {
+				if got = append(got, len(post.Photos)); post.At.IsZero() || post.Text == "" || post.AuthorID == "" || !strings.HasPrefix(post.NativeID, "https://") {
+					t.Errorf("%s: %+v", name, post)
+				}
+			}
+			return nil
+		})
+		if diff := cmp.Diff(want, got); diff != "" || err != nil {
+			t.Errorf("%s: %s %v", name, diff, err)
+		}
+	}
+	for name, want := range map[string]string{"error_401.json": crawler.RefusedAuth, "error_422.json": crawler.RefusedAuth, "error_404.json": crawler.RefusedNotFound, "error_429.json": crawler.RefusedRate,
+		"gotosocial_error_401.json": crawler.RefusedAuth, "gotosocial_error_429.json": crawler.RefusedRate} {
+		b, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		status, err := strconv.Atoi(name[strings.LastIndexByte(name, '_')+1 : len(name)-len(".json")])
+		if err != nil {
+			t.Fatal(err)
+		}
+		site := crawlertest.NewSite(t)
+		site.Handle(tagPath, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(status)
+			w.Write(b)
+		}))
+		_, err = crawlertest.NewDoor(t, site).Run(t.Context(), &mastodon.Reader{}, source(site, ""), func(context.Context, crawler.Page) error { return nil })
+		if ref, ok := errors.AsType[*crawler.Refusal](err); !ok || ref.Name != want {
+			t.Errorf("%s: got %v, want %s", name, err, want)
+		}
+	}
+}
+
+// TestPleromaAndGoToSocialAreReadAsTheyAnswer has what their servers leave out or name otherwise.
+func TestPleromaAndGoToSocialAreReadAsTheyAnswer(t *testing.T) {
+	for name, body := range map[string]string{
+		"Pleroma": `[{"id":"AqQjmA6Aof5FVCTR6m","uri":"https://p.example/objects/1","url":"https://p.example/notice/AqQjmA6Aof5FVCTR6m","created_at":"2026-01-20T06:30:12.000Z","edited_at":null,"visibility":"public","language":null,
+			"content":"seen<br/>alone","account":{"id":"A1","acct":"a","fqn":"a@p.example","url":"https://p.example/users/a","note":"","display_name":""},"tags":[{"name":"寻亲"}],"quote_id":null,"quote":{"id":"x","uri":"https://p.example/objects/9"},
+			"media_attachments":[{"id":"1","type":"image","url":"https://p.example/media/1.jpg","preview_url":"https://p.example/media/1.jpg","remote_url":"https://p.example/media/1.jpg","description":"","pleroma":{"mime_type":"image/jpeg"}}],"pleroma":{"local":true}},
+			{"id":"AqQjmA6Aof5FVCTR6l","uri":"https://p.example/objects/2","created_at":"2026-01-20T06:30:12.000Z","visibility":"local","content":"x","account":{"id":"A1"}}]`,
+		"GoToSocial": `[{"id":"01M87M88N25VZJ7RABE645MQPS","uri":"https://p.example/objects/1","url":null,"created_at":"2026-01-20T06:30:12.283Z","visibility":"public","language":"zh","content":"<p>seen<br>alone</p>","reblog":null,
+			"account":{"id":"01MP5YQ130JPXE4R0RJY78WWJ8","acct":"a","url":"https://p.example/users/a","noindex":false,"indexable":false},"tags":[{"name":"寻亲"}],"quote":{"state":"accepted","quoted_status":{"uri":"https://p.example/objects/9"}},
+			"media_attachments":[{"id":"1","type":"image","url":null,"text_url":null,"remote_url":"https://p.example/media/1.jpg","preview_url":null,"meta":{"original":{"width":8,"height":8}}}]}]`,
+	} {
+		site := crawlertest.NewSite(t)
+		site.Handle(tagPath, crawlertest.Body("application/json", body))
+		var got []crawler.Post
+		src := source(site, "")
+		_, err := crawlertest.NewDoor(t, site).Run(t.Context(), &mastodon.Reader{}, src, func(_ context.Context, p crawler.Page) error {
+			got, src.Cursor = append(got, p.Posts...), p.Cursor
+			return nil
+		})
+		if err != nil || len(got) != 1 || got[0].NativeID != "https://p.example/objects/1" || got[0].URL == "" || got[0].Text != "seen\nalone" || got[0].AuthorID != "https://p.example/users/a" ||
+			got[0].QuotedID != "https://p.example/objects/9" || len(got[0].Photos) != 1 || got[0].Photos[0].URL != "https://p.example/media/1.jpg" || len(got[0].Photos[0].Fallback) != 0 {
+			t.Errorf("%s: got %+v, %v", name, got, err)
+		}
 	}
 }
