@@ -53,13 +53,13 @@ type demoProcess struct {
 	dir, address, passphrase string
 }
 
-func crashingDemo(t *testing.T) *demoProcess {
+func crashingDemo(t *testing.T, more ...string) *demoProcess {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "xq") // short: the name of a socket is bounded
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := &demoProcess{Cmd: exec.Command("xunqin", "serve", "--demo", "--listen", "127.0.0.1:0", "--log-level", "debug"), dir: dir}
+	d := &demoProcess{Cmd: exec.Command("xunqin", append([]string{"serve", "--demo", "--listen", "127.0.0.1:0", "--log-level", "debug"}, more...)...), dir: dir}
 	tmp := filepath.Join(d.dir, "tmp")
 	if err := os.Mkdir(tmp, 0o700); err != nil {
 		t.Fatal(err)
@@ -205,18 +205,13 @@ func TestAQueryPictureIsNowhereOnDisk_S20(t *testing.T) {
 			}
 
 			// By a program.
-			command = exec.Command("xunqin", "--data", filepath.Join(data[0], "data"), "--keys", filepath.Join(data[0], "keys"), "tokens", "add", "demo-volunteer")
-			command.Dir, command.Env = d.dir, d.Env
-			token, err := command.Output()
-			if err != nil {
-				t.Fatalf("token: %v", err)
-			}
+			token := d.token(t, "demo-volunteer")
 			req, err := http.NewRequest("POST", d.address+"/api/v1/search/photo", bytes.NewReader(photo))
 			if err != nil {
 				t.Fatal(err)
 			}
 			req.Header.Set("Content-Type", "image/jpeg")
-			req.Header.Set("Authorization", "Bearer "+strings.TrimSpace(string(token)))
+			req.Header.Set("Authorization", "Bearer "+token)
 			resp, err = client.Do(req)
 			if err != nil {
 				t.Fatal(err)
@@ -226,7 +221,7 @@ func TestAQueryPictureIsNowhereOnDisk_S20(t *testing.T) {
 			if err != nil || resp.StatusCode != http.StatusOK || !bytes.Contains(page, []byte(`"matchable":true`)) {
 				t.Fatalf("search by a program: %s %s, %v", resp.Status, page, err)
 			}
-			marks["the token"] = bytes.TrimSpace(token)
+			marks["the token"] = []byte(token)
 
 			// Another upload is half way in when the process ends.
 			half, more := io.Pipe()

@@ -76,7 +76,7 @@ func TestTheDocumentIsValidAndComplete(t *testing.T) {
 			t.Errorf("%s is of the type %s", path, kind)
 		}
 		if pattern, ok := n["pattern"].(string); ok {
-			if _, err := regexp.Compile(pattern); err != nil || !strings.HasPrefix(pattern, "^") || !strings.HasSuffix(pattern, "$") {
+			if _, err := regexp.Compile(pattern); err != nil || pattern != `\S` && (!strings.HasPrefix(pattern, "^") || !strings.HasSuffix(pattern, "$")) {
 				t.Errorf("%s has the pattern %s", path, pattern)
 			}
 		}

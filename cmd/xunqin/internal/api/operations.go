@@ -16,6 +16,7 @@ import (
 
 	"xunqin/cmd/xunqin/internal/desk"
 	"xunqin/pipeline/photo"
+	"xunqin/pipeline/record"
 	"xunqin/search"
 )
 
@@ -110,6 +111,29 @@ func ptr[T any](v T) *T { return &v }
 // operations is the whole table.
 func (s *Server) operations() []operation {
 	return slices.Concat(tokenOperations(), s.searchOperations(), thingOperations(), reportOperations(), leadOperations(), ownOperations())
+}
+
+// RouteLines lists the table beside the desk's. No browser sends a token of its own accord, so nothing else keeps another site out.
+func (s *Server) RouteLines() []desk.RouteLine {
+	open := func(path string) desk.RouteLine {
+		return desk.RouteLine{Method: "GET", Path: Base + path, Roles: []string{"anonymous"}, CSRF: "none", Cache: desk.Static}
+	}
+	lines := []desk.RouteLine{open("/openapi.json"), open("/openapi.yaml")}
+	for _, o := range s.operations() {
+		l := desk.RouteLine{Method: o.method, Path: Base + o.path, CSRF: "bearer", Cache: desk.NoStore}
+		for _, scope := range desk.Scopes() {
+			if scope.Name == o.scope {
+				for _, role := range scope.Roles {
+					l.Roles = append(l.Roles, string(role))
+				}
+			}
+		}
+		if o.scope == "" {
+			l.Roles = []string{"signed-in"}
+		}
+		lines = append(lines, l)
+	}
+	return lines
 }
 
 // answer is a body that is JSON.
@@ -405,13 +429,26 @@ type leadsInput struct {
 	PageInput
 }
 
+// Opinion is a verdict as it is given.
+type Opinion struct {
+	Decision string `json:"decision" enum:"same,likely,different,unsure,harmful" doc:"The same picture; the same child likely (only with a reason); different; cannot tell; harmful: it is sealed and nobody sees it any more." example:"different"`
+	Reason   string `json:"reason,omitempty" maxLength:"1000" doc:"Why; needed for likely." example:"the mark is on the other side"`
+	Seen     string `json:"seen" minLength:"1" maxLength:"200" doc:"The value of seen of the lead as it was read." example:"unchecked.9a8b7c6d"`
+}
+
+// TransformSchema says that likely needs a reason, which no tag can. The library does not look: the desk does.
+func (Opinion) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema {
+	others := []any{record.Same, record.Different, record.Unsure, record.Harmful}
+	s.AnyOf = []*huma.Schema{
+		{Properties: map[string]*huma.Schema{"decision": {Type: "string", Enum: others}}},
+		{Properties: map[string]*huma.Schema{"decision": {Type: "string", Enum: []any{record.Likely}}, "reason": {Type: "string", Pattern: `\S`}}, Required: []string{"reason"}},
+	}
+	return s
+}
+
 type verdictInput struct {
 	IDInput
-	Body struct {
-		Decision string `json:"decision" enum:"same,likely,different,unsure,harmful" doc:"The same picture; the same child likely (only with a reason); different; cannot tell; harmful: it is sealed and nobody sees it any more." example:"different"`
-		Reason   string `json:"reason,omitempty" maxLength:"1000" doc:"Why; needed for likely." example:"the mark is on the other side"`
-		Seen     string `json:"seen" minLength:"1" maxLength:"200" doc:"The value of seen of the lead as it was read." example:"unchecked.9a8b7c6d"`
-	}
+	Body Opinion
 }
 
 // Decided is the lead after a verdict.

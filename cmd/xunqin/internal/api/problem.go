@@ -2,12 +2,16 @@ package api
 
 import (
 	"encoding/json"
+	"maps"
 	"math"
 	"net/http"
+	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -126,4 +130,36 @@ func (s *Server) translate(lang string, e *huma.ErrorModel) *Problem {
 		out.Errors = append(out.Errors, bad)
 	}
 	return out
+}
+
+// checkQuery refuses what the library would read as if it were not there: a query that is not well encoded, and parameters that are
+// empty or stand twice.
+func (s *Server) checkQuery(lang, raw string) *Problem {
+	values, err := url.ParseQuery(raw)
+	bad := map[string]string{}
+	if err != nil {
+		bad["query"] = "other"
+	}
+	for name, list := range values {
+		at := "query." + name
+		if !place.MatchString(at) {
+			at = "query"
+		}
+		switch {
+		case len(list) > 1:
+			bad[at] = "twice"
+		case list[0] == "":
+			bad[at] = "missing"
+		case !utf8.ValidString(list[0]):
+			bad[at] = "kind"
+		}
+	}
+	if len(bad) == 0 {
+		return nil
+	}
+	p := s.problem(lang, http.StatusUnprocessableEntity, "invalid")
+	for _, at := range slices.Sorted(maps.Keys(bad)) {
+		p.Errors = append(p.Errors, BadValue{at, s.Desk.Texts.T(lang, "apibad."+bad[at])})
+	}
+	return p
 }

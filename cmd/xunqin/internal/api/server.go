@@ -207,6 +207,9 @@ func (s *Server) guard(o operation) func(huma.Context, func(huma.Context)) {
 		if p == nil && !o.allows(a) {
 			p = s.problem(a.lang, http.StatusForbidden, "scope", "scope", o.scope)
 		}
+		if p == nil {
+			p = s.checkQuery(a.lang, r.URL.RawQuery)
+		}
 		if p != nil {
 			p.write(w, a.lang)
 			return

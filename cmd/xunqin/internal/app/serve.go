@@ -143,8 +143,11 @@ func behind(proxy netip.Prefix) func(*http.Request) string {
 	}
 }
 
-// WriteRoutes writes the desk's table of routes.
-func WriteRoutes(w io.Writer, asJSON bool) error { return new(desk.Server).WriteRoutes(w, asJSON) }
+// WriteRoutes writes the tables of routes of the desk and of the API.
+func WriteRoutes(w io.Writer, asJSON bool) error {
+	s := new(desk.Server)
+	return desk.WriteRoutes(w, slices.Concat(s.RouteLines(), (&api.Server{Desk: s}).RouteLines()), asJSON)
+}
 
 // Work runs schedules and jobs until ctx ends.
 func (a *App) Work(ctx context.Context) error {

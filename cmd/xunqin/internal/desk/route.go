@@ -116,19 +116,20 @@ func (r Route) allows(u record.User) bool {
 	return r.AnyRole || slices.ContainsFunc(r.Roles, u.Is)
 }
 
-// WriteRoutes writes the table as JSON or as text in columns. Who may call is "anonymous" for everybody, "signed-in" for any
-// account, else the roles.
-func (s *Server) WriteRoutes(w io.Writer, asJSON bool) error {
-	type line struct {
-		Method string   `json:"method"`
-		Path   string   `json:"path"`
-		Roles  []string `json:"roles"`
-		CSRF   string   `json:"csrf"`
-		Cache  Cache    `json:"cache"`
-	}
-	var lines []line
+// RouteLine is a line of the table as it is listed.
+type RouteLine struct {
+	Method string   `json:"method"`
+	Path   string   `json:"path"`
+	Roles  []string `json:"roles"` // "anonymous" for everybody, "signed-in" for any account, else roles
+	CSRF   string   `json:"csrf"`
+	Cache  Cache    `json:"cache"`
+}
+
+// RouteLines lists the table.
+func (s *Server) RouteLines() []RouteLine {
+	var lines []RouteLine
 	for _, r := range s.Routes() {
-		l := line{Method: r.Method, Path: r.Pattern, CSRF: r.CSRF(), Cache: r.cache()}
+		l := RouteLine{Method: r.Method, Path: r.Pattern, CSRF: r.CSRF(), Cache: r.cache()}
 		switch {
 		case r.Public:
 			l.Roles = []string{"anonymous"}
@@ -140,13 +141,18 @@ func (s *Server) WriteRoutes(w io.Writer, asJSON bool) error {
 		}
 		lines = append(lines, l)
 	}
+	return lines
+}
+
+// WriteRoutes writes lines as JSON or as text in columns.
+func WriteRoutes(w io.Writer, lines []RouteLine, asJSON bool) error {
 	if asJSON {
 		enc := json.NewEncoder(w)
 		enc.SetIndent("", "  ")
 		return enc.Encode(lines)
 	}
 	for _, l := range lines {
-		if _, err := fmt.Fprintf(w, "%-5s %-36s %-40s %-13s %s\n", l.Method, l.Path, strings.Join(l.Roles, " "), l.CSRF, l.Cache); err != nil {
+		if _, err := fmt.Fprintf(w, "%-6s %-36s %-40s %-13s %s\n", l.Method, l.Path, strings.Join(l.Roles, " "), l.CSRF, l.Cache); err != nil {
 			return err
 		}
 	}
