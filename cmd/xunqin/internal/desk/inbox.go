@@ -34,10 +34,11 @@ type inboxRow struct {
 }
 
 type inboxView struct {
-	Rows   []inboxRow
-	All    bool // what is done too
-	Next   string
-	Health crawlHealth
+	Rows    []inboxRow
+	All     bool // what is done too
+	Next    string
+	Health  crawlHealth
+	Covered CoveredView
 }
 
 // inboxLength is how many alerts a page of the inbox is made of, before those of one picture become one row.
@@ -70,6 +71,9 @@ func (s *Server) inbox(p *Page) error {
 		}
 	}
 	if v.Health, err = s.crawlHealth(p); err != nil {
+		return err
+	}
+	if v.Covered, err = s.covered(p, s.Now().Add(-coverageDays*24*time.Hour), time.Time{}); err != nil {
 		return err
 	}
 	return p.Render("inbox", v)

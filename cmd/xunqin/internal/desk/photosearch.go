@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"time"
 
 	"xunqin/pipeline"
 	"xunqin/pipeline/photo"
@@ -33,6 +34,7 @@ type PhotoSearchView struct {
 	ApartReports []ReportLine
 	Index        IndexView
 	Health       crawlHealth
+	Covered      CoveredView
 }
 
 // Apart reports whether something was found that is no copy.
@@ -100,6 +102,9 @@ func (s *Server) searchPhoto(p *Page) error {
 		return err
 	}
 	if v.Health, err = s.crawlHealth(p); err != nil {
+		return err
+	}
+	if v.Covered, err = s.covered(p, time.Time{}, time.Time{}); err != nil {
 		return err
 	}
 	return p.Render("photosearch", v)

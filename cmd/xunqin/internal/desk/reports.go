@@ -133,6 +133,7 @@ type ReportView struct {
 	Read    readView          // Features with what was read from the report
 	Photos  []side
 	Leads   []LeadLine
+	Covered CoveredView
 }
 
 func (p *Page) reportView(r record.Report, own bool) ReportView {
@@ -193,7 +194,10 @@ func (s *Server) reportPage(p *Page) (ReportView, record.Report, error) {
 	if err != nil {
 		return v, r, err
 	}
-	v.Leads, err = s.leadLines(p, leads)
+	if v.Leads, err = s.leadLines(p, leads); err != nil {
+		return v, r, err
+	}
+	v.Covered, err = s.covered(p, time.Time{}, time.Time{})
 	return v, r, err
 }
 

@@ -69,6 +69,7 @@ func (s *Server) Routes() []Route {
 		s.queryRoutes(),
 		s.inboxRoutes(),
 		s.healthRoutes(),
+		s.coverageRoutes(),
 		s.sourceRoutes(),
 		s.runRoutes(),
 		s.matchingRoutes(),

@@ -19,6 +19,7 @@ import (
 	"xunqin/cmd/xunqin/internal/auth"
 	"xunqin/cmd/xunqin/internal/locale"
 	"xunqin/crawler"
+	"xunqin/pipeline/coverage"
 	"xunqin/pipeline/facts"
 	"xunqin/pipeline/facts/pair"
 	"xunqin/pipeline/record"
@@ -164,6 +165,7 @@ func TestEveryWordThatIsChosenFromATableHasAText(t *testing.T) {
 		"postkind":    {crawler.KindPost, crawler.KindReport, crawler.KindNotice},
 		"facet":       {search.ByDivision, search.ByMonth, search.ByAge, search.BySex, search.ByKind, search.ByStatus, search.BySource},
 		"ageband":     {"small", "young", "school", "teen", "adult"},
+		"gap":         {coverage.Capped, coverage.Refused, coverage.Down, coverage.Skipped, coverage.Unasked, coverage.Unknown},
 		"setup":       {"contact", "https", "mail", "admin", "people", "source"},
 		"why": {crawler.RefusedLogin, crawler.RefusedCaptcha, crawler.RefusedAuth, crawler.RefusedForbidden, crawler.RefusedNotFound, crawler.RefusedGone, crawler.RefusedTeapot,
 			crawler.RefusedRate, crawler.RefusedWeibo, crawler.RefusedServer, crawler.RefusedStatus, crawler.RefusedNotJSON, crawler.RefusedNotFeed, crawler.RefusedNotPicture,

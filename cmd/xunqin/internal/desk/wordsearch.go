@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 	"unicode"
 
 	"xunqin/pipeline"
@@ -37,6 +38,7 @@ type WordSearchView struct {
 	next    search.Key
 	Paged   bool // this is not the first page
 	Health  crawlHealth
+	Covered CoveredView
 }
 
 // QueryError shows a query that cannot be read, with the place marked.
@@ -120,6 +122,9 @@ func (s *Server) wordSearch(p *Page) error {
 		v.Next = "/search?" + url.Values{"q": {form.Query}, "after": {v.next.String()}}.Encode()
 	}
 	if v.Health, err = s.crawlHealth(p); err != nil {
+		return err
+	}
+	if v.Covered, err = s.covered(p, time.Time{}, time.Time{}); err != nil {
 		return err
 	}
 	if err := p.viewed("search-words", "", ""); err != nil {
