@@ -512,9 +512,7 @@ var (
 	inText    = cascadia.MustCompile("img, video[poster]")
 	attached  = cascadia.MustCompile(`.pattl img, img[id^="aimg_"]`)
 	canonical = cascadia.MustCompile(`link[rel="canonical"]`)
-	archText  = cascadia.MustCompile("#content")
 	archHead  = cascadia.MustCompile("#content p.author")
-	archTitle = cascadia.MustCompile("#content h3")
 
 	edited = regexp.MustCompile(`于\s*(\d.*?)\s*编辑|於\s*(\d.*?)\s*編輯`)
 	member = regexp.MustCompile(`uid[=-](\d+)`)

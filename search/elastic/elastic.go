@@ -114,8 +114,6 @@ type Index struct {
 	es   *elastictransport.Client
 	name string // alias, or a generation of a Shelf
 
-	index string // of one that Fresh made
-
 	apply sync.Mutex // one Apply at a time
 	dirty bool       // of Apply: something was written that nobody sees yet
 

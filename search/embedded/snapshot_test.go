@@ -205,14 +205,14 @@ func TestWhatADeadProcessLeftOfASnapshotIsTidiedAway(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	x := open(t, path)
+	open(t, path)
 	if got := snapshotFiles(t, path); !slices.Equal(got, []string{file}) {
 		t.Errorf("files %v, want %s", got, file)
 	}
 	if err := os.Remove(file); err != nil {
 		t.Fatal(err)
 	}
-	x = open(t, path)
+	x := open(t, path)
 	if d := cmp.Diff(fromTable(t, x), x.prints()); d != "" {
 		t.Errorf("in memory (-table +memory):\n%s", d)
 	}

@@ -43,10 +43,10 @@ type site struct {
 	desk *desk.Server
 	log  *lockedBuffer
 
-	report, post, picture, lead, query string
-	photo                              record.Photo // of the post
-	bytes                              []byte       // as it was posted
-	sharp                              [][]byte     // the stored pictures
+	report, post, picture, lead string
+	photo                       record.Photo // of the post
+	bytes                       []byte       // as it was posted
+	sharp                       [][]byte     // the stored pictures
 
 	mu  sync.Mutex
 	now time.Time
