@@ -57,6 +57,7 @@ type Listing struct {
 	Older       string // by which the page behind it is asked for; empty at the end
 	NotModified bool   // as when its validators were given
 	Validators  crawler.Validators
+	Capped      bool // the list ends here although the source holds more
 	Warnings    []string
 }
 
@@ -176,6 +177,8 @@ type reading struct {
 // what is known.
 func (r *reading) pass() error {
 	lines := map[string]bool{} // entries of this pass, for a source that repeats itself
+	whole := r.cur.Pass == nil // the run has seen this pass from its top
+	oldest, dates := time.Time{}, true
 	for {
 		ask := Ask{}
 		switch p := r.cur.Pass; {
@@ -194,7 +197,7 @@ func (r *reading) pass() error {
 			p = &pass{Top: markOf(l)}
 		}
 		p.Pages++
-		page := crawler.Page{Warnings: l.Warnings}
+		page := crawler.Page{Warnings: l.Warnings, Capped: l.Capped}
 		var known mark
 		if !first {
 			known = *r.cur.Mark
@@ -210,6 +213,12 @@ func (r *reading) pass() error {
 			if isKnown && !e.Pinned {
 				meets = true
 			}
+			if !e.Pinned {
+				dates = dates && !e.At.IsZero()
+				if oldest.IsZero() || e.At.Before(oldest) {
+					oldest = e.At.UTC()
+				}
+			}
 			if !e.Pinned && !e.At.IsZero() {
 				dated = true
 				old = old && e.At.Before(known.At.Add(-slack))
@@ -219,16 +228,23 @@ func (r *reading) pass() error {
 			}
 			page.Posts = append(page.Posts, r.unmet(e.Posts)...)
 		}
+		switch {
+		case !whole:
+		case l.Older == "" && !l.Capped:
+			page.Since = crawler.Beginning()
+		case dates:
+			page.Since = oldest
+		}
 		done := l.Older == "" || l.Older == p.Older || meets || dated && old
 		switch {
 		case done:
 		case first && p.Pages >= max(r.rules.Backfill, 1):
 			done = true
 		case len(l.Entries) > 0 && fresh == 0:
-			done = true
+			done, page.Capped = true, true
 			page.Warnings = append(page.Warnings, "the source gave the same page again; what lies behind it was not seen")
 		case p.Pages >= MaxCatchUp:
-			done = true
+			done, page.Capped = true, true
 			page.Warnings = append(page.Warnings, fmt.Sprintf("the limit of %d pages was reached; what lies behind them was not seen", MaxCatchUp))
 		}
 		if done {

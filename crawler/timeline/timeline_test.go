@@ -289,3 +289,18 @@ func TestOddEntryHarmsItselfAlone(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+func TestRunSaysSinceWhenItShowsEverything(t *testing.T) {
+	l := &list{size: 5}
+	for id := range 12 {
+		l.ids = append(l.ids, id)
+	}
+	var since []time.Time
+	take := func(p crawler.Page) error { since = append(since, p.Since); return nil }
+	if err := timeline.Read(t.Context(), nil, timeline.Rules{Backfill: 10}, l.fetch, take); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]time.Time{start.Add(7 * time.Hour), start.Add(2 * time.Hour), crawler.Beginning()}, since); diff != "" {
+		t.Error(diff)
+	}
+}

@@ -21,6 +21,7 @@ import (
 	"xunqin/crawler/guard"
 	"xunqin/crawler/mastodon"
 	"xunqin/crawler/page"
+	"xunqin/crawler/telegram"
 	"xunqin/pipeline"
 	"xunqin/pipeline/blob"
 	"xunqin/pipeline/notify"
@@ -74,6 +75,7 @@ func Readers() map[string]crawler.Reader {
 		"discuz":       discuz.Reader{},
 		"baobeihuijia": baobeihuijia.Reader{},
 		"page":         page.Reader{},
+		"telegram":     telegram.Reader{},
 	}
 }
 

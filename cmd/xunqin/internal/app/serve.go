@@ -348,8 +348,20 @@ func ConfigFor(reader, address string) (json.RawMessage, error) {
 		return json.Marshal(map[string]string{"url": address})
 	case "mastodon":
 		return mastodonConfig(address)
+	case "telegram":
+		return lastPart(address, "channel")
 	}
 	return nil, fmt.Errorf("no reader %q", reader)
+}
+
+// lastPart makes settings of an address whose last part names the place.
+func lastPart(address, field string) (json.RawMessage, error) {
+	u, err := url.Parse(address)
+	if err != nil {
+		return nil, fmt.Errorf("%q is no address", address)
+	}
+	path := strings.Trim(u.Path, "/")
+	return json.Marshal(map[string]string{field: path[strings.LastIndexByte(path, '/')+1:]})
 }
 
 // Door makes the crawler's door for a command that stores nothing.

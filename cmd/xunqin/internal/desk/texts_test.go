@@ -153,6 +153,7 @@ func TestEveryWordThatIsChosenFromATableHasAText(t *testing.T) {
 		"link":        {auth.LinkFirst, auth.LinkInvite, auth.LinkRecovery},
 		"passphrase":  {auth.PassphraseShort, auth.PassphraseLong, auth.PassphraseName, auth.PassphraseSimple},
 		"sourcestate": {sourceFailing, sourceReview, sourceQuiet, sourceWaiting, sourceHealthy, sourcePaused, sourceNotReady},
+		"readerhelp":  {"mastodon", "feed", "telegram", "discuz", "baobeihuijia", "page"},
 		"runstate":    {record.RunWaiting, record.RunGoing, record.RunDone, record.RunFailed, record.RunLost},
 		"cause":       {"schedule", "hand", "command"},
 		"step":        {"crawl", "gather", "relate", "notify", "reread", "pair"},
