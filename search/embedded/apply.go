@@ -244,7 +244,7 @@ func (c *change) slot(ctx context.Context, step int64) (row int64, err error) {
 			return row, err
 		}
 	}
-	return 0, errors.New("more than a million documents of two hours")
+	return 0, errors.New("more than a million documents of eight hours")
 }
 
 // terms adds the tokens of a document to the words, or takes them out.

@@ -44,7 +44,7 @@ func (x *Index) facets(ctx context.Context, pl plan, f search.Facet) (search.Fac
 		step = step[:0]
 	}
 	last := int64(0)
-	err = pl.read(ctx, tx, columns{facts: true}, func(d *stored) bool {
+	err = pl.read(ctx, tx, nameColumns|spotColumns|timeColumns|ageColumns, func(d *stored) bool {
 		if stepAt(d.row) != last {
 			count()
 			last = stepAt(d.row)

@@ -11,7 +11,7 @@ import (
 	"xunqin/search"
 )
 
-// Find reads the words backwards until the page is full, and on to the end of the two hours it ends in. Counting costs the more,
+// Find reads the words backwards until the page is full, and on to the end of the eight hours it ends in. Counting costs the more,
 // the higher Page.Count is.
 func (x *Index) Find(ctx context.Context, q search.Query, p search.Page) (search.Result, error) {
 	r, err := x.find(ctx, compile(q), p)
@@ -38,7 +38,7 @@ func (x *Index) find(ctx context.Context, pl plan, p search.Page) (r search.Resu
 	}
 	full := false
 	last := int64(0) // the step of the document before
-	err = pl.read(ctx, tx, columns{}, func(d *stored) bool {
+	err = pl.read(ctx, tx, 0, func(d *stored) bool {
 		full = full || len(r.Found) > p.Size() && stepAt(d.row) != last
 		if full && r.Total >= toCount {
 			return false
@@ -74,11 +74,16 @@ type plan struct {
 }
 
 // columns are those of a document that are read beside its key.
-type columns struct{ text, facts bool }
+type columns uint
 
-func (c columns) or(other columns) columns {
-	return columns{c.text || other.text, c.facts || other.facts}
-}
+const (
+	textColumns columns = 1 << iota // text and place
+	nameColumns                     // source, status, sex, number of photos
+	spotColumns
+	timeColumns
+	bornColumns
+	ageColumns
+)
 
 func compile(q search.Query) plan {
 	pl := plan{steps: everything()}
@@ -93,7 +98,7 @@ func compile(q search.Query) plan {
 		}
 		if _, exact := expression(part); !exact {
 			open = append(open, part)
-			pl.needs = pl.needs.or(needs(part))
+			pl.needs |= needs(part)
 		}
 	}
 	pl.match, _ = expression(parts)
@@ -144,14 +149,8 @@ func (pl *plan) read(ctx context.Context, tx *sql.Tx, also columns, call func(*s
 	if err != nil {
 		return err
 	}
-	with := pl.needs.or(also)
-	list := `docs.row, docs.id, docs.kind, docs.at`
-	if with.facts {
-		list += `, docs.source, docs.status, docs.photos, docs.sex, docs.spots, docs.time0, docs.time1, docs.born0, docs.born1, docs.age0, docs.age1`
-	}
-	if with.text {
-		list += `, docs.text, docs.place`
-	}
+	with := pl.needs | also
+	list, _ := (&stored{}).columns(with)
 	var readers []*reader
 	defer func() {
 		for _, r := range readers {
@@ -164,7 +163,8 @@ func (pl *plan) read(ctx context.Context, tx *sql.Tx, also columns, call func(*s
 		if err != nil {
 			return err
 		}
-		r := &reader{rows: rows, with: with}
+		r := &reader{rows: rows}
+		_, r.to = r.columns(with)
 		readers = append(readers, r)
 		if err := r.next(); err != nil {
 			return err
@@ -193,7 +193,7 @@ func (pl *plan) read(ctx context.Context, tx *sql.Tx, also columns, call func(*s
 type reader struct {
 	stored
 	rows *sql.Rows
-	with columns
+	to   []any // the fields that are read
 	over bool
 }
 
@@ -201,15 +201,30 @@ func (r *reader) next() error {
 	if r.over = !r.rows.Next(); r.over {
 		return r.rows.Err()
 	}
-	r.stored = stored{}
-	to := []any{&r.row, &r.id, &r.kind, &r.at}
-	if r.with.facts {
-		to = append(to, &r.source, &r.status, &r.photos, &r.sex, &r.spots, &r.time.First, &r.time.Last, &r.born.First, &r.born.Last, &r.age.First, &r.age.Last)
+	r.subject = nil
+	return r.rows.Scan(r.to...)
+}
+
+// columns are the names of columns, and the fields they are read into.
+func (d *stored) columns(with columns) (names string, to []any) {
+	names, to = `docs.row, docs.id, docs.kind, docs.at`, []any{&d.row, &d.id, &d.kind, &d.at}
+	for _, c := range []struct {
+		of    columns
+		names string
+		to    []any
+	}{
+		{textColumns, `, docs.text, docs.place`, []any{&d.text, &d.place}},
+		{nameColumns, `, docs.source, docs.status, docs.sex, docs.photos`, []any{&d.source, &d.status, &d.sex, &d.photos}},
+		{spotColumns, `, docs.spots`, []any{&d.spots}},
+		{timeColumns, `, docs.time0, docs.time1`, []any{&d.time.First, &d.time.Last}},
+		{bornColumns, `, docs.born0, docs.born1`, []any{&d.born.First, &d.born.Last}},
+		{ageColumns, `, docs.age0, docs.age1`, []any{&d.age.First, &d.age.Last}},
+	} {
+		if with&c.of != 0 {
+			names, to = names+c.names, append(to, c.to...)
+		}
 	}
-	if r.with.text {
-		to = append(to, &r.text, &r.place)
-	}
-	return r.rows.Scan(to...)
+	return names, to
 }
 
 // needs are the columns that accepts looks at.
@@ -217,21 +232,28 @@ func needs(q search.Query) (c columns) {
 	switch q := q.(type) {
 	case search.And:
 		for _, p := range q {
-			c = c.or(needs(p))
+			c |= needs(p)
 		}
 	case search.Or:
 		for _, p := range q {
-			c = c.or(needs(p))
+			c |= needs(p)
 		}
 	case search.Not:
 		return needs(q.Query)
 	case search.Text, search.Place:
-		c.text = true
-	case search.Posted, search.Kind:
-	default:
-		c.facts = true
+		return textColumns
+	case search.Source, search.Status, search.Sex, search.HasPhoto:
+		return nameColumns
+	case search.Within, search.Near:
+		return spotColumns
+	case search.Date:
+		return timeColumns
+	case search.Born:
+		return bornColumns
+	case search.Age:
+		return ageColumns
 	}
-	return c
+	return c // kind and time of the document are always there
 }
 
 // accepts is search.Match over what is stored of a document.

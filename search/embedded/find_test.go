@@ -12,7 +12,7 @@ import (
 	"xunqin/search"
 )
 
-// More documents of two hours than have rows there, some of them old and some replaced, stand where their times say.
+// More documents of eight hours than have rows there, some of them old and some replaced, stand where their times say.
 func TestDocumentsOfOneTimeStandInOrder(t *testing.T) {
 	x := open(t, filepath.Join(t.TempDir(), "index"))
 	var docs []search.Doc
@@ -31,7 +31,7 @@ func TestDocumentsOfOneTimeStandInOrder(t *testing.T) {
 	}
 	for i := range docs {
 		if i%5 == 0 {
-			docs[i].At = docs[i].At.Add(time.Duration(i%3) * 2 * time.Hour)
+			docs[i].At = docs[i].At.Add(time.Duration(i%3) * 8 * time.Hour)
 			put(t, x, docs[i])
 		}
 	}

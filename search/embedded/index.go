@@ -48,7 +48,7 @@ var (
 
 const (
 	application = 0x78756e71 // "xunq", in the header of the file
-	version     = 5
+	version     = 6
 )
 
 // An Index is a search.Index in a file.

@@ -6,13 +6,13 @@ import (
 	"xunqin/search"
 )
 
-// The row number of a document is the step of two hours in which its time is, and below that a slot. Documents of one step stand
+// The row number of a document is the step of eight hours in which its time is, and below that a slot. Documents of one step stand
 // in the order in which they came, and are sorted when read, so row numbers narrow a search in time and never decide it. Each
-// posting of each word is the distance to the row before, so slots are few: with a million of them a file of a million posts is
-// twice as large. Where they do not suffice, as when an archive without times is taken in, documents go to the attic: rows
-// beyond all others, with a million slots a step. Both are read at once, the newest step first.
+// posting of each word is the distance to the row before, so slots are few: with a million of them in a quarter of an hour a
+// file of a million posts is twice as large. Where they do not suffice, as when an archive without times is taken in, documents
+// go to the attic: rows beyond all others, with a million slots a step. Both are read at once, the newest step first.
 const (
-	step       = 2 * 60 * 60 * 1000 // ms
+	step       = 8 * 60 * 60 * 1000 // ms
 	lastStep   = 1<<30 - 1          // far beyond year 9999
 	slotBits   = 10
 	atticBits  = 20

@@ -254,6 +254,13 @@ func (l *language) cases(n int) (cases []*wordsCase, err error) {
 	r := rand.New(rand.NewPCG(5, 8))
 	word := func(from, to int) string { return l.words[from+r.IntN(to-from)] }
 	rare, middle, common := func() string { return word(40_000, len(l.words)) }, func() string { return word(1000, 4000) }, func() string { return word(0, 50) }
+	other := func(word func() string, than string) string { // X -X finds nothing
+		for {
+			if w := word(); w != than {
+				return w
+			}
+		}
+	}
 	part := func() string { // of a post
 		text := []rune(l.post(r.IntN(n)).Text)
 		from := r.IntN(max(1, len(text)-8))
@@ -295,7 +302,7 @@ func (l *language) cases(n int) (cases []*wordsCase, err error) {
 		{"two common words", 0, func() string { return common() + " " + common() }},
 		{"rare and common word", 0, func() string { return rare() + " " + common() }},
 		{"two middle words", 0, func() string { return middle() + " " + middle() }},
-		{"common not common", 0, func() string { return common() + " -" + common() }},
+		{"common not common", 0, func() string { w := common(); return w + " -" + other(common, w) }},
 		{"rare not common", 0, func() string { return rare() + " -" + common() }},
 		{"only not", 0, func() string { return "-" + common() }},
 		{"three words or another", 0, func() string { return rare() + " or " + middle() + " or " + common() }},
