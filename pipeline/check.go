@@ -114,13 +114,22 @@ func (p *Pipeline) freeze(ctx context.Context, x search.Index) (want record.Sear
 func (p *Pipeline) sample(ctx context.Context, tx *sql.Tx) (docs []search.Doc, err error) {
 	for _, kind := range []string{"post", "report"} {
 		refs := map[string]record.Change{}
-		for range sampled {
-			list, err := p.Records.From(ctx, tx, kind, record.NewID(), 1)
+		for n := range sampled + 1 {
+			from, most := record.NewID(), 1
+			if n == 0 { // all, if there are no more
+				from, most = "", sampled
+			}
+			list, err := p.Records.From(ctx, tx, kind, from, most)
 			if err != nil {
 				return nil, err
 			}
 			for _, c := range list {
-				refs[c.DocID] = c
+				if n > 0 || len(list) < sampled {
+					refs[c.DocID] = c
+				}
+			}
+			if n == 0 && len(list) < sampled {
+				break
 			}
 		}
 		for _, id := range slices.Sorted(maps.Keys(refs)) {

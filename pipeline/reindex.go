@@ -153,11 +153,12 @@ func (r *run) all(ctx context.Context) (Rebuilt, error) {
 	if err := r.walk(ctx, x); err != nil {
 		return Rebuilt{}, err
 	}
-	last, err := p.Records.LastChange(ctx, nil)
+	// What was erased meanwhile was taken out at once, unless the process ended in the middle of that.
+	erased, err := p.Records.ErasedSince(ctx, nil, g.From)
 	if err != nil {
 		return Rebuilt{}, err
 	}
-	if last > g.From {
+	if erased {
 		r.report(PhasePurge)
 		if err := purge(ctx, x); err != nil {
 			return Rebuilt{}, err

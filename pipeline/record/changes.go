@@ -61,6 +61,14 @@ func (s *Store) CountChanges(ctx context.Context, tx *sql.Tx, after int64) (int6
 	return one("count changes", s.from(tx).QueryRowContext(ctx, `SELECT COUNT(*) FROM changes WHERE seq > $1`, after), scanInt)
 }
 
+// ErasedSince reports whether any document was erased after a change, or lost fingerprints.
+func (s *Store) ErasedSince(ctx context.Context, tx *sql.Tx, seq int64) (bool, error) {
+	n, err := one("erased", s.from(tx).QueryRowContext(ctx, `SELECT COUNT(*) FROM (SELECT 1 FROM changes c WHERE seq > $1 AND (
+		NOT EXISTS (SELECT 1 FROM posts WHERE id=c.doc_id AND state='live') AND NOT EXISTS (SELECT 1 FROM reports WHERE id=c.doc_id)
+		OR EXISTS (SELECT 1 FROM photos WHERE post_id=c.doc_id AND state='gone' AND NOT matchable)) LIMIT 1) erased`, seq), scanInt)
+	return n > 0, err
+}
+
 // Snapshot runs fn in a transaction that sees the record as it was at its first look, and keeps nobody from writing. fn must
 // change nothing.
 func (s *Store) Snapshot(ctx context.Context, fn func(*sql.Tx) error) error {

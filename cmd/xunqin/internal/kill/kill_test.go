@@ -63,16 +63,26 @@ type install struct {
 	dir  string
 	site *site
 	log  *tail
+
+	host, index string // of Elasticsearch, where the index is there
 }
 
 func (in *install) options() app.Options {
-	return app.Options{Data: filepath.Join(in.dir, "data"), Keys: filepath.Join(in.dir, "keys"), AllowCIDRs: []string{"127.0.0.0/8"}, AllowPorts: []uint16{uint16(in.site.Listener.Addr().(*net.TCPAddr).Port)}}
+	o := app.Options{Data: filepath.Join(in.dir, "data"), Keys: filepath.Join(in.dir, "keys"), AllowCIDRs: []string{"127.0.0.0/8"}, AllowPorts: []uint16{uint16(in.site.Listener.Addr().(*net.TCPAddr).Port)}}
+	if in.host != "" {
+		o.Index, o.ElasticHost, o.ElasticIndex = app.Elastic, []string{in.host}, in.index
+	}
+	return o
 }
 
 // args is a command line on the install.
 func (in *install) args(command ...string) []string {
 	o := in.options()
-	return append(command, "--data", o.Data, "--keys", o.Keys, "--allow-cidrs", o.AllowCIDRs[0], "--allow-ports", fmt.Sprint(o.AllowPorts[0]), "--base-url", "http://desk.test")
+	args := append(command, "--data", o.Data, "--keys", o.Keys, "--allow-cidrs", o.AllowCIDRs[0], "--allow-ports", fmt.Sprint(o.AllowPorts[0]), "--base-url", "http://desk.test")
+	if in.host != "" {
+		args = append(args, "--index", app.Elastic, "--elastic-host", in.host, "--elastic-index", in.index)
+	}
+	return args
 }
 
 // run carries out a short command while no process holds the data.
