@@ -113,6 +113,7 @@ type healthView struct {
 	Dead      []deadLine
 	Workers   []workerLine
 	Index     IndexView
+	Indexes   indexesView
 	Engine    pipeline.IndexState
 	Unchecked int64
 	Oldest    locale.Moment // of the unchecked leads
@@ -193,7 +194,7 @@ func (s *Server) work(p *Page, v *healthView) error {
 	if v.Engine, err = s.Pipeline.IndexState(p.Context()); err != nil {
 		return err
 	}
-	v.Index = p.indexView(v.Engine)
+	v.Index, v.Indexes = p.indexView(v.Engine), s.indexes(p)
 	return nil
 }
 
