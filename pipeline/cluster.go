@@ -86,13 +86,52 @@ func (p *Pipeline) joinPicture(ctx context.Context, tx *sql.Tx, ph record.Photo,
 			own = keep.ID
 		}
 	}
-	switch {
-	case own != "":
-		return own, nil
-	case keep.ID != "":
-		return keep.ID, nil
+	picture := own
+	if picture == "" {
+		picture = keep.ID
 	}
-	return p.Records.AddPicture(ctx, tx, ph.ID)
+	if picture == "" {
+		if picture, err = p.Records.AddPicture(ctx, tx, ph.ID); err != nil {
+			return "", err
+		}
+	}
+	return picture, p.gatherIn(ctx, tx, picture, rows, ties)
+}
+
+// gatherIn gives a picture those of the rows that have none yet and are copies of its reference. Such a copy is being compared at this
+// moment, and may have been looked for before this one could be found: it would make a picture, and leads, of its own.
+func (p *Pipeline) gatherIn(ctx context.Context, tx *sql.Tx, picture string, rows []record.Photo, ties map[string]record.Tie) error {
+	var reference string
+	for _, r := range rows {
+		if _, found := ties[r.ID]; !found || r.PictureID != "" {
+			continue
+		}
+		if reference == "" {
+			pictures, err := p.Records.Pictures(ctx, tx, []string{picture})
+			if err != nil || len(pictures) == 0 {
+				return err
+			}
+			pic, err := p.withReference(ctx, tx, pictures[0])
+			if err != nil {
+				return err
+			}
+			reference = pic.Reference
+		}
+		copied, err := p.Records.Photo(ctx, tx, r.ID) // with its fingerprints
+		if err != nil {
+			return err
+		}
+		ok, err := p.matches(ctx, tx, copied, reference, nil)
+		if err != nil {
+			return err
+		}
+		if ok {
+			if err := p.Records.JoinPicture(ctx, tx, r.ID, picture); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // joins reports whether a copy of this kind belongs to the picture it is a copy of: what shows more than the picture, or shows

@@ -8,9 +8,11 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -596,4 +598,87 @@ func TestABrokenOrLockedIndexFileLosesNothing(t *testing.T) {
 		t.Errorf("%d leads, want 1", n)
 	}
 	r.verified(t)
+}
+
+// overtaken is an index in which the answers to the first photo of a post that is looked for come so late that another post was
+// taken in, compared and done with meanwhile, and do not hold it.
+type overtaken struct {
+	search.Index
+	armed atomic.Bool
+	while func() (post string)
+
+	mu   sync.Mutex
+	late string // the document that is not in late answers
+}
+
+func (x *overtaken) Similar(ctx context.Context, f search.Fingerprint, radius int, kinds ...string) ([]search.Hit, error) {
+	hits, err := x.Index.Similar(ctx, f, radius, kinds...)
+	// It finds itself: it is in the index by now.
+	if slices.Contains(kinds, search.KindPost) && len(hits) > 0 && x.armed.CompareAndSwap(true, false) {
+		post := x.while()
+		x.mu.Lock()
+		x.late = post
+		x.mu.Unlock()
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return slices.DeleteFunc(hits, func(h search.Hit) bool { return h.Doc == x.late }), err
+}
+
+// Of two copies that are compared at once the later to be found sees the other, which may not be in a picture yet. They are one
+// picture and one lead all the same, and who is told is told once.
+func TestCopiesComparedAtOnceMakeOneLead(t *testing.T) {
+	recordtest.Each(t, func(t *testing.T, s *record.Store) {
+		x := &overtaken{Index: openEmbedded(t)}
+		r := newRigOver(t, s, func(*testing.T) search.Index { return x })
+		r.SecondLook = time.Hour // which would find what the first did not
+		r.watch(t, "nobody")
+		r.work(t)
+		report := r.report(t, "林示例", jpg(draw(1), 90))
+		eventually(t, "the report is compared", func() bool {
+			rep, err := r.Records.Report(t.Context(), nil, report)
+			return err == nil && rep.Step == record.StepRelated
+		})
+		x.while = func() string {
+			r.site.post("another", jpg(draw(1), 40))
+			if _, err := r.CrawlNow(t.Context(), r.source, "hand"); err != nil {
+				t.Error(err)
+				return ""
+			}
+			for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); runtime.Gosched() {
+				var id string
+				err := r.Records.DB().QueryRowContext(t.Context(), `SELECT id FROM posts WHERE text='another' AND step='related'`).Scan(&id)
+				if err != nil {
+					continue
+				}
+				// As when it was taken in before this one could be found, and compared after.
+				if _, err := r.Records.DB().ExecContext(t.Context(), `DELETE FROM ties WHERE NOT EXISTS (SELECT 1 FROM photos WHERE photos.id=known_id AND report_id IS NOT NULL)`); err != nil {
+					t.Error(err)
+				}
+				return id
+			}
+			t.Error("the other post was not compared")
+			return ""
+		}
+		x.armed.Store(true)
+		r.site.post("one", jpg(draw(1), 60))
+		if _, err := r.CrawlNow(t.Context(), r.source, "hand"); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "both posts are compared and everybody is told", func() bool {
+			var posts, waiting int
+			err := r.Records.DB().QueryRowContext(t.Context(), `SELECT (SELECT COUNT(*) FROM posts WHERE step='related'), (SELECT COUNT(*) FROM deliveries WHERE state<>'sent')`).Scan(&posts, &waiting)
+			return err == nil && posts == 2 && waiting == 0
+		})
+		if x.armed.Load() {
+			t.Fatal("no post was looked for")
+		}
+		if leads := r.all(t); len(leads) != 1 {
+			t.Errorf("%d leads", len(leads))
+		}
+		if d := cmp.Diff([]string{"inbox lead 林示例 sent", "webhook lead 林示例 sent"}, r.told(t)); d != "" {
+			t.Errorf("alerts (-want +got):\n%s", d)
+		}
+		r.verified(t)
+	})
 }

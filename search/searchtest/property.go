@@ -3,6 +3,7 @@ package searchtest
 import (
 	"context"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -153,10 +154,27 @@ func query(docs []search.Doc, depth int) *rapid.Generator[search.Query] {
 }
 
 // casesEach is how many queries are asked of each set of documents.
-const casesEach = 50
+const casesEach = 100
+
+// rounds is how often rapid's own number of sets, a hundred, is drawn: in CI 20,000 queries come together, over 200 sets.
+func rounds() int {
+	if os.Getenv("CI") != "" {
+		return 2
+	}
+	return 1
+}
 
 func findIsMatch(t *testing.T, x search.Index) {
+	sets, queries := 0, 0
+	for range rounds() {
+		findIsMatchOnce(t, x, &sets, &queries)
+	}
+	t.Logf("%d queries over %d sets of documents", queries, sets)
+}
+
+func findIsMatchOnce(t *testing.T, x search.Index, sets, queries *int) {
 	rapid.Check(t, func(t *rapid.T) {
+		*sets++
 		ctx := context.Background()
 		docs := latest(rapid.SliceOfN(document(), 0, 12).Draw(t, "docs"))
 		clear(t, x, nil)
@@ -164,6 +182,7 @@ func findIsMatch(t *testing.T, x search.Index) {
 			t.Fatal(err)
 		}
 		for range casesEach {
+			*queries++
 			q := query(docs, 3).Draw(t, "query")
 			var want []search.Found
 			for _, d := range docs {
