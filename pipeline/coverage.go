@@ -20,7 +20,6 @@ func (p *Pipeline) account(ctx context.Context, tx *sql.Tx, run record.Run, stat
 	hour := coverage.Hour{Source: run.SourceID, At: p.Now(), Asked: int64(stats.Asked), Shown: int64(stats.Posts)}
 	switch state {
 	case record.RunDone:
-		hour.Capped = run.Capped
 		spans, err := p.Records.Spans(ctx, tx, run.SourceID)
 		if err != nil {
 			return err
@@ -29,7 +28,11 @@ func (p *Pipeline) account(ctx context.Context, tx *sql.Tx, run record.Run, stat
 		if n := len(spans); n > 0 {
 			last = spans[n-1].To
 		}
-		if err := p.Records.AddSpan(ctx, tx, run.SourceID, coverage.Read(last, run.StartedAt, run.Since, run.Anew, run.Capped > 0)); err != nil {
+		read := coverage.Read(last, run.StartedAt, run.Since, run.Anew, run.Capped > 0)
+		if read.From.After(last) { // else all is shown that a cap may have hidden
+			hour.Capped = run.Capped
+		}
+		if err := p.Records.AddSpan(ctx, tx, run.SourceID, read); err != nil {
 			return err
 		}
 	case record.RunFailed:
@@ -159,7 +162,8 @@ func (p *Pipeline) Covered(ctx context.Context, window coverage.Span) (Coverage,
 // gaps fills in the gaps of a source. From its last reading to the end of the window nothing is missing that the next run
 // will not show, as long as that run is not late and the last one did not fail.
 func (p *Pipeline) gaps(ctx context.Context, s *Seen, src record.Source, window coverage.Span, now time.Time) error {
-	hours, err := p.Records.Hours(ctx, nil, src.ID, window)
+	// Why something is missing may have shown after the window.
+	hours, err := p.Records.Hours(ctx, nil, src.ID, coverage.Span{From: window.From, To: now})
 	if err != nil {
 		return err
 	}

@@ -1,13 +1,16 @@
 package pipeline_test
 
 import (
+	"context"
 	"database/sql"
+	"encoding/json"
 	"net/http"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"xunqin/crawler"
 	"xunqin/pipeline/coverage"
 	"xunqin/pipeline/record"
 )
@@ -236,6 +239,62 @@ func TestTwoSourcesOfTheSamePostsOverlap(t *testing.T) {
 		}
 		if e := list[0]; e.Seen != 12 || e.Hours != 1 || e.Posts != 11.0*11/9-1 {
 			t.Errorf("%+v", e)
+		}
+	})
+}
+
+// list is a source that shows only its newest posts: each reading gives what is next in pages.
+type list struct{ pages []crawler.Page }
+
+func (l *list) Read(_ context.Context, _ *crawler.Fetcher, _ crawler.Source, emit func(crawler.Page) error) error {
+	page := l.pages[0]
+	l.pages, page.Cursor = l.pages[1:], json.RawMessage(`{}`)
+	return emit(page)
+}
+
+func TestWhatACapHidIsAGap(t *testing.T) {
+	each(t, func(t *testing.T, r *rig) {
+		ctx := t.Context()
+		start := r.clock.now().UTC().Truncate(time.Millisecond)
+		hour := func(n int) time.Time { return start.Add(time.Duration(n) * time.Hour) }
+		l := &list{pages: []crawler.Page{{Since: hour(-3)}, {}, {Capped: true, Since: hour(4)}, {Capped: true}}}
+		r.Readers["list"] = l
+		src, err := r.Records.Source(ctx, nil, r.source)
+		if err != nil {
+			t.Fatal(err)
+		}
+		src.Reader = "list"
+		if err := r.Records.Tx(ctx, func(tx *sql.Tx) error { return r.Records.ChangeSource(ctx, tx, src) }); err != nil {
+			t.Fatal(err)
+		}
+		r.work(t)
+		var began []time.Time
+		for range 4 { // at 0, 2, 6 and 8 o'clock or a moment later
+			run := r.run(t)
+			if run.State != record.RunDone {
+				t.Fatalf("%+v", run)
+			}
+			began = append(began, run.StartedAt)
+			r.clock.advance(2 * time.Hour)
+			if len(began) == 2 {
+				r.clock.advance(2 * time.Hour)
+			}
+		}
+		spans, err := r.Records.Spans(ctx, nil, r.source)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := []coverage.Span{{From: hour(-3), To: began[1]}, {From: hour(4), To: began[2]}, {From: began[3], To: began[3]}}
+		if diff := cmp.Diff(want, spans); diff != "" {
+			t.Errorf("what was seen (-want +got):\n%s", diff)
+		}
+		c, err := r.Covered(ctx, coverage.Span{From: hour(-3), To: began[3]})
+		if err != nil {
+			t.Fatal(err)
+		}
+		gaps := []coverage.Gap{{Span: coverage.Span{From: began[1], To: hour(4)}, Why: coverage.Capped}, {Span: coverage.Span{From: began[2], To: began[3]}, Why: coverage.Capped}}
+		if diff := cmp.Diff(gaps, c.Sources[0].Gaps); diff != "" {
+			t.Errorf("what was not (-want +got):\n%s", diff)
 		}
 	})
 }

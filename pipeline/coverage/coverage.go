@@ -19,7 +19,7 @@ type Hour struct {
 	At      time.Time // when the hour began, UTC
 	Asked   int64     // requests for pages
 	Shown   int64     // posts on them, known ones too
-	Capped  int64     // times the source ended before anything known
+	Capped  int64     // times the source ended before anything known, and posts may lie between
 	Refused int64     // runs that ended because the source did not let us read
 	Skipped int64     // runs that were due and did not take place
 	Down    int64     // runs that ended because the source did not answer
@@ -110,28 +110,33 @@ func Gaps(window Span, spans []Span, hours []Hour) (gaps []Gap) {
 	for _, s := range Join(spans) {
 		if c := s.Clip(window); s.To.After(window.From) && s.From.Before(window.To) {
 			if gap := (Span{at, c.From}); gap.Length() >= least {
-				gaps = append(gaps, Gap{gap, why(gap, s.From, hours)})
+				gaps = append(gaps, Gap{gap, why(gap, s.From, s.To, hours)})
 			}
 			at = c.To
 		}
 	}
 	if gap := (Span{at, window.To}); gap.Length() >= least {
-		gaps = append(gaps, Gap{gap, why(gap, gap.To, hours)})
+		gaps = append(gaps, Gap{gap, why(gap, gap.To, gap.To, hours)})
 	}
 	return gaps
 }
 
-// why looks at the hours from the gap's first to the one in which reading began again: a cap is met only when the source
-// is read again, and explains the gap whatever happened before it.
-func why(gap Span, again time.Time, hours []Hour) string {
+// why looks at the hours from the gap's first to that in which the next span begins. A cap is met by the run that opened that
+// span, which took place within it: it can show posts of many hours before.
+func why(gap Span, again, until time.Time, hours []Hour) string {
 	var sum Hour
 	for _, h := range hours {
-		if h.At.Add(time.Hour).After(gap.From) && !h.At.After(again) {
+		if !h.At.Add(time.Hour).After(gap.From) {
+			continue
+		}
+		if !h.At.After(until) {
+			sum.Capped += h.Capped
+		}
+		if !h.At.After(again) {
 			sum.Asked += h.Asked
 			sum.Refused += h.Refused
 			sum.Skipped += h.Skipped
 			sum.Down += h.Down
-			sum.Capped += h.Capped
 		}
 	}
 	switch {

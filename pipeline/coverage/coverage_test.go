@@ -51,6 +51,7 @@ func TestAGapSaysWhy(t *testing.T) {
 		{"it was down, then had a cap", []coverage.Hour{{At: at(6), Down: 1}, {At: at(7), Down: 1}, {At: at(12), Capped: 1}}, coverage.Down},
 		{"it refused more often than it was down", []coverage.Hour{{At: at(6), Down: 1, Refused: 2}}, coverage.Refused},
 		{"only its newest posts", []coverage.Hour{{At: at(5), Asked: 1}, {At: at(9), Asked: 1, Capped: 1}}, coverage.Capped},
+		{"only its newest posts, found some hours later", []coverage.Hour{{At: at(5), Asked: 1}, {At: at(12), Asked: 1, Capped: 1}}, coverage.Capped},
 		{"due, and not asked", []coverage.Hour{{At: at(7), Skipped: 3}}, coverage.Skipped},
 		{"asked, and no word how far back", []coverage.Hour{{At: at(9), Asked: 1}}, coverage.Unknown},
 		{"what came before and after does not count", []coverage.Hour{{At: at(3), Down: 9}, {At: at(11), Refused: 9}}, coverage.Unasked},
